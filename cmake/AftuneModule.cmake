@@ -1,0 +1,42 @@
+# One call a folder: a library target aftune_NAME, its tests, and its arrows.
+#
+#   aftune_module(NAME base SRCS a.cc TESTS a_test.cc DEPS codec LIBS OpenSSL::Crypto)
+#
+# DEPS are modules of this tree and must be among the arrows of docs/design/modules.md;
+# tools/check compares the includes with them. LIBS are third-party targets.
+
+set(AFTUNE_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+# No compiler flag may change bits: contraction of a*b+c is off, fast-math is never set.
+# -fno-math-errno only drops errno; results stay the same and sqrt can be an instruction.
+set(AFTUNE_BITS -ffp-contract=off -fno-math-errno -fno-trapping-math)
+
+function(aftune_target_options target)
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_compile_options(${target} PRIVATE ${AFTUNE_WARNINGS} ${AFTUNE_BITS})
+  if(AFTUNE_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(AFTUNE_SANITIZE)
+    target_compile_options(${target} PUBLIC -fsanitize=${AFTUNE_SANITIZE} -fno-omit-frame-pointer
+                                            -fno-sanitize-recover=all)
+    target_link_options(${target} PUBLIC -fsanitize=${AFTUNE_SANITIZE})
+  endif()
+endfunction()
+
+function(aftune_module)
+  cmake_parse_arguments(M "" "NAME" "SRCS;TESTS;DEPS;LIBS;TEST_LIBS;TEST_DEPS" ${ARGN})
+  add_library(aftune_${M_NAME} STATIC ${M_SRCS})
+  aftune_target_options(aftune_${M_NAME})
+  list(TRANSFORM M_DEPS PREPEND aftune_)
+  target_link_libraries(aftune_${M_NAME} PUBLIC ${M_DEPS} PRIVATE fmt::fmt ${M_LIBS})
+  if(AFTUNE_TESTS AND M_TESTS)
+    list(TRANSFORM M_TEST_DEPS PREPEND aftune_)
+    add_executable(aftune_${M_NAME}_test ${M_TESTS})
+    aftune_target_options(aftune_${M_NAME}_test)
+    target_link_libraries(aftune_${M_NAME}_test PRIVATE aftune_${M_NAME} ${M_TEST_DEPS} fmt::fmt
+                                                        ${M_TEST_LIBS} GTest::gtest_main)
+    target_compile_definitions(aftune_${M_NAME}_test PRIVATE
+      AFTUNE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    gtest_discover_tests(aftune_${M_NAME}_test DISCOVERY_TIMEOUT 60)
+  endif()
+endfunction()

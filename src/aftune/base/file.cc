@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <random>
+#include <utility>
+
+namespace aftune {
+namespace {
+
+Error system_error(const char* verb, const Path& path, int number) {
+  const Code code = number == ENOENT || number == ENOTDIR ? Code::kNotFound : Code::kUnavailable;
+  return {code, fmt::format("{} {}: {}", verb, path.string(), std::strerror(number))};
+}
+
+Path folder_of(const Path& target) {
+  return target.has_parent_path() ? target.parent_path() : Path(".");
+}
+
+struct OpenFile {
+  UniqueFd fd;
+  std::uint64_t size;
+};
+
+Result<OpenFile> open_regular(const Path& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("open", path, errno);
+  struct stat facts {};
+  if (::fstat(fd.get(), &facts) != 0) return system_error("stat", path, errno);
+  if (!S_ISREG(facts.st_mode)) {
+    return Error{Code::kInvalidInput, fmt::format("{} is not a regular file", path.string())};
+  }
+  return OpenFile{std::move(fd), static_cast<std::uint64_t>(facts.st_size)};
+}
+
+Status write_all(int fd, const Path& path, Bytes data) {
+  while (!data.empty()) {
+    const ssize_t wrote = ::write(fd, data.data(), data.size());
+    if (wrote < 0) {
+      if (errno == EINTR) continue;
+      return system_error("write", path, errno);
+    }
+    data = data.subspan(static_cast<std::size_t>(wrote));
+  }
+  return ok();
+}
+
+Status write_exclusive(const Path& target, Bytes data, mode_t mode) {
+  UniqueFd fd(::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (!fd) {
+    if (errno == EEXIST) {
+      return Error{Code::kInvalidInput, fmt::format("{} exists already", target.string())};
+    }
+    return system_error("create", target, errno);
+  }
+  Status wrote = write_all(fd.get(), target, data);
+  if (wrote && ::fsync(fd.get()) != 0) wrote = system_error("fsync", target, errno);
+  if (!wrote) {
+    ::unlink(target.c_str());
+    return wrote;
+  }
+  return sync_folder(folder_of(target));
+}
+
+}  // namespace
+
+Result<ByteBuffer> read_file(const Path& path, std::uint64_t limit_bytes) {
+  AFTUNE_TRY(const OpenFile file, open_regular(path));
+  if (file.size > limit_bytes) {
+    return Error{Code::kInvalidInput, fmt::format("{} has {} bytes, the limit is {}",
+                                                  path.string(), file.size, limit_bytes)};
+  }
+  ByteBuffer out(file.size);
+  std::size_t have = 0;
+  while (have < out.size()) {
+    const ssize_t got = ::read(file.fd.get(), out.data() + have, out.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_error("read", path, errno);
+    if (got == 0) break;
+    have += static_cast<std::size_t>(got);
+  }
+  if (have != out.size()) {
+    return Error{Code::kUnavailable, fmt::format("{} shrank from {} to {} bytes while it was read",
+                                                 path.string(), out.size(), have)};
+  }
+  return out;
+}
+
+Result<std::string> read_text_file(const Path& path, std::uint64_t limit_bytes) {
+  AFTUNE_TRY(const ByteBuffer bytes, read_file(path, limit_bytes));
+  return std::string(as_text(bytes));
+}
+
+Result<std::uint64_t> file_size(const Path& path) {
+  AFTUNE_TRY(const OpenFile file, open_regular(path));
+  return file.size;
+}
+
+Status make_folders(const Path& folder) {
+  if (folder.empty()) return ok();
+  std::error_code error;
+  if (std::filesystem::is_directory(folder, error)) return ok();
+  AFTUNE_TRY(make_folders(folder.parent_path()));
+  if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) {
+    return system_error("make folder", folder, errno);
+  }
+  if (!std::filesystem::is_directory(folder, error)) {
+    return Error{Code::kInvalidInput, fmt::format("{} is not a folder", folder.string())};
+  }
+  return sync_folder(folder_of(folder));
+}
+
+Status sync_folder(const Path& folder) {
+  UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return system_error("open folder", folder, errno);
+  if (::fsync(fd.get()) != 0) return system_error("fsync folder", folder, errno);
+  return ok();
+}
+
+StagedFile::StagedFile(UniqueFd fd, Path staged, Path target)
+    : fd_(std::move(fd)), staged_(std::move(staged)), target_(std::move(target)) {}
+
+StagedFile::StagedFile(StagedFile&& other) noexcept
+    : fd_(std::move(other.fd_)),
+      staged_(std::move(other.staged_)),
+      target_(std::move(other.target_)) {}
+
+StagedFile::~StagedFile() {
+  if (fd_) ::unlink(staged_.c_str());
+}
+
+Result<StagedFile> StagedFile::create(Path target) {
+  static thread_local std::mt19937_64 names{std::random_device{}()};
+  Path staged = target;
+  staged += fmt::format(".tmp-{:016x}", names());
+  UniqueFd fd(::open(staged.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!fd) return Error{Code::kUnavailable, system_error("create", staged, errno).what};
+  return StagedFile(std::move(fd), std::move(staged), std::move(target));
+}
+
+Status StagedFile::append(Bytes data) { return write_all(fd_.get(), staged_, data); }
+
+Status StagedFile::overwrite(std::uint64_t offset, Bytes data) {
+  while (!data.empty()) {
+    const ssize_t wrote = ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return system_error("write", staged_, errno);
+    data = data.subspan(static_cast<std::size_t>(wrote));
+    offset += static_cast<std::uint64_t>(wrote);
+  }
+  return ok();
+}
+
+Status StagedFile::publish() {
+  if (::fsync(fd_.get()) != 0) return system_error("fsync", staged_, errno);
+  if (::rename(staged_.c_str(), target_.c_str()) != 0) {
+    return system_error("rename onto", target_, errno);
+  }
+  fd_ = UniqueFd();
+  return ok();
+}
+
+Status StagedFile::commit() && {
+  AFTUNE_TRY(publish());
+  return sync_folder(folder_of(target_));
+}
+
+Status StagedFile::commit_unsynced_name() && { return publish(); }
+
+Status write_file(const Path& target, Bytes data) {
+  AFTUNE_TRY(StagedFile file, StagedFile::create(target));
+  AFTUNE_TRY(file.append(data));
+  return std::move(file).commit();
+}
+
+Status write_new_file(const Path& target, Bytes data) {
+  return write_exclusive(target, data, 0666);
+}
+
+Status write_new_private_file(const Path& target, Bytes data) {
+  return write_exclusive(target, data, 0600);
+}
+
+Result<MappedFile> MappedFile::open(const Path& path) {
+  AFTUNE_TRY(const OpenFile file, open_regular(path));
+  if (file.size == 0) return MappedFile(nullptr, 0);
+  void* at = ::mmap(nullptr, file.size, PROT_READ, MAP_SHARED, file.fd.get(), 0);
+  if (at == MAP_FAILED) return system_error("map", path, errno);
+  return MappedFile(static_cast<const std::uint8_t*>(at), file.size);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::uint8_t*>(data_), size_);
+}
+
+Result<FileLock> FileLock::acquire(const Path& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  if (!fd) return system_error("open lock", path, errno);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Error{Code::kUnavailable,
+                 fmt::format("{} is held by another process: is a run active here?",
+                             path.string())};
+  }
+  return FileLock(std::move(fd));
+}
+
+}  // namespace aftune

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/base/thread_pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cfenv>
+#include <cstdint>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "aftune/base/check.h"
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace aftune {
+
+void set_float_environment() {
+  std::fesetround(FE_TONEAREST);
+#if defined(__x86_64__)
+  constexpr unsigned kFlushToZero = 0x8000;
+  constexpr unsigned kDenormalsAreZero = 0x0040;
+  _mm_setcsr(_mm_getcsr() & ~(kFlushToZero | kDenormalsAreZero));
+#elif defined(__aarch64__)
+  std::uint64_t fpcr = 0;
+  asm volatile("mrs %0, fpcr" : "=r"(fpcr));
+  asm volatile("msr fpcr, %0" ::"r"(fpcr & ~(std::uint64_t{1} << 24)));
+#endif
+}
+
+struct ThreadPool::State {
+  std::mutex mutex;
+  std::condition_variable start, done;
+  const std::function<void(std::size_t)>* body = nullptr;
+  std::size_t count = 0;
+  std::atomic<std::size_t> next{0};
+  unsigned working = 0;
+  std::uint64_t round = 0;
+  bool stopping = false;
+  std::vector<std::thread> threads;
+
+  void drain() {
+    for (std::size_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) (*body)(i);
+  }
+
+  void work() {
+    set_float_environment();
+    std::uint64_t seen = 0;
+    std::unique_lock lock(mutex);
+    while (true) {
+      start.wait(lock, [&] { return stopping || round != seen; });
+      if (stopping) return;
+      seen = round;
+      lock.unlock();
+      drain();
+      lock.lock();
+      if (--working == 0) done.notify_one();
+    }
+  }
+};
+
+ThreadPool::ThreadPool(unsigned thread_count) : state_(std::make_unique<State>()) {
+  AFTUNE_CHECK(thread_count >= 1, "a pool needs a thread");
+  set_float_environment();
+  for (unsigned i = 1; i < thread_count; ++i) {
+    state_->threads.emplace_back([state = state_.get()] { state->work(); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->start.notify_all();
+  for (std::thread& thread : state_->threads) thread.join();
+}
+
+unsigned ThreadPool::thread_count() const {
+  return static_cast<unsigned>(state_->threads.size()) + 1;
+}
+
+void ThreadPool::parallel_for(std::size_t count, const std::function<void(std::size_t)>& body) {
+  if (count == 0) return;
+  if (count == 1 || state_->threads.empty()) {
+    for (std::size_t i = 0; i < count; ++i) body(i);
+    return;
+  }
+  {
+    const std::lock_guard lock(state_->mutex);
+    AFTUNE_CHECK(state_->working == 0, "parallel_for inside parallel_for");
+    state_->body = &body;
+    state_->count = count;
+    state_->next = 0;
+    state_->working = static_cast<unsigned>(state_->threads.size());
+    ++state_->round;
+  }
+  state_->start.notify_all();
+  state_->drain();
+  std::unique_lock lock(state_->mutex);
+  state_->done.wait(lock, [&] { return state_->working == 0; });
+}
+
+void ThreadPool::parallel_ranges(std::size_t count, std::size_t grain,
+                                 const std::function<void(std::size_t, std::size_t)>& body) {
+  grain = std::max<std::size_t>(grain, 1);
+  parallel_for((count + grain - 1) / grain, [&](std::size_t chunk) {
+    body(chunk * grain, std::min(count, (chunk + 1) * grain));
+  });
+}
+
+}  // namespace aftune

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes a model folder from other formats. Rules: docs/formats/gguf.md, docs/formats/model-folder.md.
+#pragma once
+
+#include "aftune/base/file.h"
+#include "aftune/base/result.h"
+#include "aftune/model/llama_config.h"
+
+namespace aftune::model {
+
+/// From GGUF v2 or v3, architecture "llama" (little-endian): F32, F16, BF16, Q8_0, Q4_0, Q4_1
+/// tensors become fp32, the rotary permutation of q and k is undone, tokenizer.json and
+/// tokenizer_config.json are made from the file's vocabulary and merges.
+/// Errors: kInvalidInput, kUnsupported, each naming key or tensor; kUnavailable. `folder` must not
+///         exist or be empty; on an error nothing stays there.
+Status import_gguf(const Path& file, const Path& folder);
+
+/// From a Hugging Face folder: config.json, model.safetensors (F32, F16, BF16), tokenizer.json.
+Status import_hf(const Path& source, const Path& folder);
+
+/// A folder with a randomly initialised model, for tests and examples: weights from Philox by
+/// `seed` (normal by sum of uniforms times 0.02, norms 1), equal bytes for equal arguments.
+/// tokenizer.json is copied from `tokenizer` unchanged.
+Status make_random_model(const LlamaConfig& config, std::uint64_t seed, const Path& tokenizer,
+                         const Path& folder);
+
+}  // namespace aftune::model

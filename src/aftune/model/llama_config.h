@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The architecture of a Llama-family model, as contracts and config.json state it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "aftune/base/result.h"
+#include "aftune/codec/json.h"
+#include "aftune/codec/json_reader.h"
+#include "aftune/tensor/tensor_map.h"
+
+namespace aftune::model {
+
+struct LlamaConfig {
+  std::uint32_t vocab_size = 0;
+  std::uint32_t hidden_size = 0;
+  std::uint32_t intermediate_size = 0;
+  std::uint32_t layer_count = 0;
+  std::uint32_t head_count = 0;
+  std::uint32_t kv_head_count = 0;
+  std::uint32_t head_dim = 0;
+  std::uint32_t max_positions = 0;
+  float rms_norm_eps = 0;
+  double rope_theta = 0;
+  bool tied_embeddings = false;
+
+  friend bool operator==(const LlamaConfig&, const LlamaConfig&) = default;
+};
+
+/// From Hugging Face's config.json. Every member must be known and supported: rope scaling,
+/// biases, other activations, a sliding window or an unknown name is an error naming it.
+/// Errors: kInvalidInput, kUnsupported.
+Result<LlamaConfig> parse_hf_config(const codec::Json& config);
+
+/// The config.json of an exported model: what parse_hf_config reads back as `config`.
+codec::Json to_hf_config(const LlamaConfig& config);
+
+/// The object of a contract's "model.architecture" (docs/formats/contract.md), both ways.
+codec::Json to_contract(const LlamaConfig& config);
+Result<LlamaConfig> architecture_from_contract(codec::JsonReader& reader);
+
+/// Limits that keep every shape below 2^46 bytes and the heads divisible; kInvalidInput with the
+/// name and both numbers otherwise.
+Status check_config(const LlamaConfig& config);
+
+/// Every trained parameter with Hugging Face's names, ascending by name.
+std::vector<TensorSpec> parameter_specs(const LlamaConfig& config);
+
+/// Name of the rotary inverse frequencies, fp32 [head_dim / 2]: a frozen table that the importer
+/// makes and the model root binds, kept in the folder's aftune.safetensors.
+inline constexpr const char* kInvFreqName = "aftune.rotary.inv_freq";
+
+/// base^(-2i/d) for i in [0, d/2), rounded as Hugging Face rounds it, by exact_exp/exact_log.
+Tensor make_inv_freq(const LlamaConfig& config);
+
+}  // namespace aftune::model

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model on disk: a Hugging Face folder plus aftune.safetensors with the frozen tables.
+// Files and rules: docs/formats/model-folder.md.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "aftune/base/file.h"
+#include "aftune/model/llama_config.h"
+#include "aftune/tensor/safetensors.h"
+#include "aftune/tensor/tensor_map.h"
+
+namespace aftune::model {
+
+/// A folder whose config, tensor names, dtypes and shapes were checked. The parameters stay in
+/// the mapped file.
+struct ModelFolder {
+  Path folder;
+  LlamaConfig config;
+  SafetensorsFile parameters;  // model.safetensors: exactly parameter_specs(config)
+  SafetensorsFile tables;      // aftune.safetensors: exactly kInvFreqName
+};
+
+/// Opens a folder that import wrote: fp32 parameters, one model.safetensors.
+/// Errors: kNotFound, kUnavailable; kInvalidInput naming the file, the tensor and both shapes.
+Result<ModelFolder> open_model_folder(const Path& folder);
+
+/// The parameters as owned tensors. Errors: kNotFound for a name that the file lacks.
+Result<TensorMap> load_parameters(const ModelFolder& model, const std::vector<TensorSpec>& specs);
+
+/// Names of the files that travel unchanged from base to delivered model when present:
+/// everything but model.safetensors, ascending: aftune.safetensors, config.json,
+/// generation_config.json, special_tokens_map.json, tokenizer.json, tokenizer_config.json.
+const std::vector<std::string>& companion_files();
+
+/// Which companion files `folder` has, ascending.
+std::vector<std::string> companions_of(const Path& folder);
+
+/// Writes model.safetensors from `parameters` (canonical: docs/formats/safetensors.md) and copies
+/// the companions of `base` byte by byte. `folder` must not exist or be empty.
+/// Errors: kInvalidInput, kUnavailable.
+Status write_model_folder(const Path& folder, const Path& base, const TensorMap& parameters);
+
+}  // namespace aftune::model

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which kernels compute, and on which threads. Neither changes a bit of any result: the
+// definition of every operation is docs/formats/exact-arithmetic.md.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aftune/base/result.h"
+#include "aftune/base/thread_pool.h"
+
+namespace aftune::numerics {
+
+enum class Isa { kScalar, kAvx2, kAvx512 };
+
+[[nodiscard]] std::string_view isa_name(Isa isa);  // "scalar", "avx2", "avx512"
+[[nodiscard]] std::optional<Isa> isa_of(std::string_view name);
+/// The instruction sets that this machine runs and this build has, slowest first.
+[[nodiscard]] std::vector<Isa> available_isas();
+
+struct KernelSet;  // internal/kernel_set.h
+
+/// The kernels of one instruction set and the pool that they run on.
+/// Threads: as ThreadPool: one thread at a time calls operations with an engine.
+class Engine {
+ public:
+  /// The fastest available instruction set, or the one asked for, after its self-test.
+  /// Errors: kUnsupported if `isa` is not available here, or if the self-test finds a kernel
+  ///         whose bits differ from the reference, naming it.
+  static Result<Engine> create(std::optional<Isa> isa, ThreadPool& pool);
+
+  Engine(Engine&&) noexcept = default;
+  [[nodiscard]] Isa isa() const { return isa_; }
+  [[nodiscard]] ThreadPool& pool() const { return *pool_; }
+  [[nodiscard]] const KernelSet& kernels() const { return *kernels_; }
+
+ private:
+  Engine(Isa isa, const KernelSet& kernels, ThreadPool& pool)
+      : isa_(isa), kernels_(&kernels), pool_(&pool) {}
+
+  Isa isa_;
+  const KernelSet* kernels_;  // static storage
+  ThreadPool* pool_;          // borrowed: outlives the engine
+};
+
+}  // namespace aftune::numerics

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dense row-major arrays with a type and a shape: the owner and the borrowed view.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aftune/base/bytes.h"
+#include "aftune/base/result.h"
+
+namespace aftune {
+
+/// Element types. The names are those of safetensors.
+enum class Dtype : std::uint8_t { kF32, kF16, kBF16, kF64, kI32, kI64, kU8, kBool };
+
+[[nodiscard]] std::size_t element_size(Dtype dtype);      // bytes
+[[nodiscard]] std::string_view dtype_name(Dtype dtype);   // "F32", "BF16", ...
+[[nodiscard]] std::optional<Dtype> dtype_of(std::string_view name);
+
+using Shape = std::vector<std::uint64_t>;
+
+/// The number of elements; empty if the product or its size in bytes would pass 2^46.
+[[nodiscard]] std::optional<std::uint64_t> element_count(const Shape& shape);
+/// "[4, 128, 576]".
+[[nodiscard]] std::string to_string(const Shape& shape);
+
+/// A borrowed dense tensor. Its bytes must outlive it.
+struct TensorView {
+  Dtype dtype = Dtype::kF32;
+  Shape shape;
+  Bytes bytes;
+
+  /// Requires: dtype kF32.
+  [[nodiscard]] std::span<const float> f32() const;
+};
+
+/// Owns 64-byte aligned elements. Moves, does not copy silently: see clone().
+class Tensor {
+ public:
+  Tensor() = default;
+  /// All bytes zero. Requires: element_count(shape) has a value.
+  Tensor(Dtype dtype, Shape shape);
+  static Tensor zeros(Shape shape) { return Tensor(Dtype::kF32, std::move(shape)); }
+  /// A copy of `view`.
+  static Tensor copy_of(const TensorView& view);
+
+  Tensor(Tensor&&) noexcept = default;
+  Tensor& operator=(Tensor&&) noexcept = default;
+
+  [[nodiscard]] Tensor clone() const;
+  [[nodiscard]] Dtype dtype() const { return dtype_; }
+  [[nodiscard]] const Shape& shape() const { return shape_; }
+  [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  [[nodiscard]] Bytes bytes() const;
+  [[nodiscard]] std::span<std::uint8_t> mutable_bytes();
+  [[nodiscard]] TensorView view() const { return {dtype_, shape_, bytes()}; }
+
+  /// Requires: dtype kF32.
+  [[nodiscard]] std::span<const float> f32() const;
+  [[nodiscard]] std::span<float> f32();
+  /// First element of f32(), for the calls of numerics.
+  [[nodiscard]] const float* data() const { return f32().data(); }
+  [[nodiscard]] float* data() { return f32().data(); }
+
+  /// Sets all bytes to zero.
+  void clear();
+
+ private:
+  struct Free {
+    void operator()(std::uint8_t* p) const;
+  };
+  Dtype dtype_ = Dtype::kF32;
+  Shape shape_;
+  std::uint64_t count_ = 0;
+  std::unique_ptr<std::uint8_t[], Free> data_;
+};
+
+/// The elements of `view` (kF32, kF16 or kBF16) as fp32, each exactly.
+/// Errors: kUnsupported for other types.
+Result<Tensor> to_f32(const TensorView& view);
+
+}  // namespace aftune

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Micro-batches of a step from contract, data set and tokenizer alone: the side inputs that an
+// auditor computes for itself and never reads from a trace.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "aftune/model/segment_function.h"
+#include "aftune/text/dataset.h"
+#include "aftune/text/sample_order.h"
+
+namespace aftune::train {
+
+struct BatchSpec {
+  std::uint64_t batch = 0;        // samples an optimizer step
+  std::uint64_t micro_batch = 0;  // samples a micro-batch; the last may be smaller
+  friend bool operator==(const BatchSpec&, const BatchSpec&) = default;
+};
+
+/// Threads: one at a time. Borrows its arguments.
+class BatchSource {
+ public:
+  BatchSource(const BatchSpec& spec, const text::TextRule& text, const text::OrderRule& order,
+              const Digest& seed, const text::Dataset& data, const text::Tokenizer& tokenizer);
+
+  /// The rows of a step, in order.
+  [[nodiscard]] std::vector<std::uint64_t> rows(std::uint64_t step);
+  /// Its micro-batches; `counted` is that of the whole step in each.
+  /// Errors: kInvalidInput for a malformed row, a token id outside int32, or no counted token.
+  Result<std::vector<model::MicroBatch>> micro_batches(std::uint64_t step);
+
+ private:
+  BatchSpec spec_;
+  text::TextRule text_;
+  const text::Dataset& data_;
+  const text::Tokenizer& tokenizer_;
+  text::SampleOrder order_;
+};
+
+}  // namespace aftune::train

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// One layer block in one optimizer step: the function that the trainer composes and that the
+// auditor calls alone. There is no second implementation.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "aftune/model/segment_function.h"
+#include "aftune/train/optimizer.h"
+
+namespace aftune::train {
+
+/// An edge tensor, shared by the step that still needs it and the recorder that hashes it.
+using EdgeTensor = std::shared_ptr<const Tensor>;
+
+/// What both sides agreed about the arithmetic of a step.
+struct TrainSpec {
+  OptimizerSpec optimizer;
+  ScheduleSpec schedule;
+  ClipSpec clip;
+};
+
+/// Order of calls in a step: for each micro-batch forward() of the block's segments ascending,
+/// then backward() descending; then squares(); then update(), once.
+///
+/// Threads: one at a time; uses the engine's pool. Memory: gradients of the block, and a tape for
+/// each segment between its forward and its backward.
+class BlockStep {
+ public:
+  /// `state` is borrowed and changed in place by update() only.
+  BlockStep(const numerics::Engine& engine, const model::Llama& model,
+            const model::Partition& partition, std::uint32_t block, BlockState& state);
+
+  /// Sets the gradients to +0 for a new step.
+  void begin();
+
+  /// Errors: as segment_forward, prefixed by the segment.
+  Result<model::SegmentOutput> forward(std::uint32_t segment, const model::MicroBatch& batch,
+                                       EdgeTensor input);
+  /// Requires: forward() of the segment with the same micro-batch came before.
+  Result<Tensor> backward(std::uint32_t segment, const model::MicroBatch& batch,
+                          const Tensor* d_output);
+
+  /// Errors: kNonFinite, naming the tensor whose sum is not finite.
+  Result<GradientSquares> squares() const;
+
+  Status update(const TrainSpec& spec, std::uint64_t step, float clip);
+
+  [[nodiscard]] const TensorMap& gradients() const { return gradients_; }
+  [[nodiscard]] const BlockState& state() const { return state_; }
+
+ private:
+  const numerics::Engine& engine_;
+  const model::Llama& model_;
+  const model::Partition& partition_;
+  BlockState& state_;
+  TensorMap gradients_;
+  std::map<std::uint32_t, model::SegmentTape> tapes_;
+};
+
+}  // namespace aftune::train

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Optimizer, schedule and clipping as the contract states them. Rules: docs/formats/training.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "aftune/base/result.h"
+#include "aftune/codec/json_reader.h"
+#include "aftune/numerics/engine.h"
+#include "aftune/tensor/tensor_map.h"
+
+namespace aftune::train {
+
+enum class OptimizerKind { kAdamW, kSgd };
+
+struct OptimizerSpec {
+  OptimizerKind kind = OptimizerKind::kAdamW;
+  double beta1 = 0, beta2 = 0, epsilon = 0;  // AdamW
+  double momentum = 0;                       // SGD
+  double weight_decay = 0;
+  friend bool operator==(const OptimizerSpec&, const OptimizerSpec&) = default;
+};
+
+enum class ScheduleKind { kConstant, kWarmupCosine };
+
+struct ScheduleSpec {
+  ScheduleKind kind = ScheduleKind::kConstant;
+  double peak = 0;                 // learning rate
+  std::uint64_t warmup_steps = 0;  // linear from 0, as Hugging Face's schedule: step / warmup
+  std::uint64_t total_steps = 0;   // cosine reaches 0 here
+  friend bool operator==(const ScheduleSpec&, const ScheduleSpec&) = default;
+};
+
+struct ClipSpec {
+  double max_norm = 0;  // 0: no clipping
+  friend bool operator==(const ClipSpec&, const ClipSpec&) = default;
+};
+
+/// The learning rate of `step` (from 0), by + - * / and exact_cos in fp64.
+double learning_rate(const ScheduleSpec& schedule, std::uint64_t step);
+
+/// Sum of squares of each parameter tensor's gradient, by name.
+using GradientSquares = std::map<std::string, double, std::less<>>;
+
+struct ClipOutcome {
+  double norm = 0;    // sqrt of the sum in ascending name order
+  float factor = 1;   // min(1, max_norm / (norm + 1e-6)) in fp64, rounded once
+};
+/// Errors: kNonFinite if the norm is not finite.
+Result<ClipOutcome> clip_factor(const ClipSpec& clip, const GradientSquares& all);
+
+/// Parameters and optimizer state of one layer block.
+struct BlockState {
+  TensorMap parameters;
+  TensorMap first;   // AdamW's m, SGD's momentum buffer; empty for plain SGD
+  TensorMap second;  // AdamW's v; else empty
+};
+
+/// Zero moments of the kind that `spec` asks for beside `parameters`.
+BlockState initial_state(const OptimizerSpec& spec, TensorMap parameters);
+
+/// One update in place. `step` from 0. Errors: kNonFinite, naming the tensor.
+Status update_block(const numerics::Engine& engine, const OptimizerSpec& spec, double lr,
+                    std::uint64_t step, float clip, const TensorMap& gradients, BlockState& state);
+
+codec::Json to_contract(const OptimizerSpec& spec);
+codec::Json to_contract(const ScheduleSpec& spec);
+codec::Json to_contract(const ClipSpec& spec);
+Result<OptimizerSpec> optimizer_from_contract(codec::JsonReader& reader);
+Result<ScheduleSpec> schedule_from_contract(codec::JsonReader& reader);
+Result<ClipSpec> clip_from_contract(codec::JsonReader& reader);
+
+}  // namespace aftune::train

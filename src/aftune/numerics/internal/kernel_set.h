@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels of one instruction set: tables of plain functions, chosen at run time.
+#pragma once
+
+#include "aftune/base/result.h"
+
+namespace aftune::numerics {
+
+struct ProductKernels;      // internal/product_kernels.h
+struct ElementwiseKernels;  // internal/elementwise_kernels.h
+
+/// Refers to static storage.
+struct KernelSet {
+  const ProductKernels& product;
+  const ElementwiseKernels& elementwise;
+};
+
+// One symbol each of the files of scalar/, avx2/ and avx512/.
+extern const ProductKernels kScalarProductKernels;
+extern const ElementwiseKernels kScalarElementwiseKernels;
+#if defined(__x86_64__)
+extern const ProductKernels kAvx2ProductKernels;
+extern const ElementwiseKernels kAvx2ElementwiseKernels;
+extern const ProductKernels kAvx512ProductKernels;
+extern const ElementwiseKernels kAvx512ElementwiseKernels;
+#endif
+
+/// Compares every kernel with the scalar one on a few thousand values.
+/// Errors: kUnsupported, naming the first kernel whose bits differ ("product tile: ...").
+Status self_test(const ProductKernels& kernels);
+/// Errors: as above.
+Status self_test(const ElementwiseKernels& kernels);
+
+}  // namespace aftune::numerics

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "aftune/base/bytes.h"
@@ -18,13 +19,14 @@ namespace aftune {
 /// Element types. The names are those of safetensors.
 enum class Dtype : std::uint8_t { kF32, kF16, kBF16, kF64, kI32, kI64, kU8, kBool };
 
-[[nodiscard]] std::size_t element_size(Dtype dtype);      // bytes
-[[nodiscard]] std::string_view dtype_name(Dtype dtype);   // "F32", "BF16", ...
+[[nodiscard]] std::size_t element_size(Dtype dtype);     // bytes
+[[nodiscard]] std::string_view dtype_name(Dtype dtype);  // "F32", "BF16", ...
 [[nodiscard]] std::optional<Dtype> dtype_of(std::string_view name);
 
 using Shape = std::vector<std::uint64_t>;
 
-/// The number of elements; empty if the product or its size in bytes would pass 2^46.
+/// The number of elements; empty if at 8 bytes an element they would pass 2^46 bytes. An extent
+/// of zero does not hide others: their product has the same limit.
 [[nodiscard]] std::optional<std::uint64_t> element_count(const Shape& shape);
 /// "[4, 128, 576]".
 [[nodiscard]] std::string to_string(const Shape& shape);
@@ -49,8 +51,19 @@ class Tensor {
   /// A copy of `view`.
   static Tensor copy_of(const TensorView& view);
 
-  Tensor(Tensor&&) noexcept = default;
-  Tensor& operator=(Tensor&&) noexcept = default;
+  /// What was moved from is empty.
+  Tensor(Tensor&& other) noexcept
+      : dtype_(other.dtype_),
+        shape_(std::exchange(other.shape_, {})),
+        count_(std::exchange(other.count_, 0)),
+        data_(std::move(other.data_)) {}
+  Tensor& operator=(Tensor&& other) noexcept {
+    dtype_ = other.dtype_;
+    shape_ = std::exchange(other.shape_, {});
+    count_ = std::exchange(other.count_, 0);
+    data_ = std::move(other.data_);
+    return *this;
+  }
 
   [[nodiscard]] Tensor clone() const;
   [[nodiscard]] Dtype dtype() const { return dtype_; }
@@ -72,6 +85,7 @@ class Tensor {
   void clear();
 
  private:
+  static Tensor unwritten(Dtype dtype, Shape shape);
   struct Free {
     void operator()(std::uint8_t* p) const;
   };

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/tensor/tensor.h"
+
+#include <array>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "aftune/base/check.h"
+#include "aftune/base/endian.h"
+
+namespace aftune {
+namespace {
+
+constexpr std::uint64_t kMaxTensorBytes = std::uint64_t{1} << 46;
+constexpr std::uint64_t kMaxElementSize = 8;
+constexpr std::size_t kAlignment = 64;
+
+struct DtypeRow {
+  Dtype dtype;
+  std::size_t size;
+  std::string_view name;
+};
+
+constexpr std::array<DtypeRow, 8> kDtypes{{{Dtype::kF32, 4, "F32"},
+                                           {Dtype::kF16, 2, "F16"},
+                                           {Dtype::kBF16, 2, "BF16"},
+                                           {Dtype::kF64, 8, "F64"},
+                                           {Dtype::kI32, 4, "I32"},
+                                           {Dtype::kI64, 8, "I64"},
+                                           {Dtype::kU8, 1, "U8"},
+                                           {Dtype::kBool, 1, "BOOL"}}};
+
+const DtypeRow& row_of(Dtype dtype) {
+  for (const DtypeRow& row : kDtypes) {
+    if (row.dtype == dtype) return row;
+  }
+  AFTUNE_CHECK(false, "no such dtype");
+  std::abort();
+}
+
+// By integers only: a conversion instruction may flush subnormals, and does quieten NaNs.
+std::uint32_t widen_f16(std::uint16_t half) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
+  const std::uint32_t exponent = (half >> 10) & 0x1FU;
+  const std::uint32_t fraction = half & 0x3FFU;
+  if (exponent == 0x1F) return sign | 0x7F800000U | (fraction << 13);
+  if (exponent != 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+  if (fraction == 0) return sign;
+  // fraction * 2^-24, its leading one moved to the implicit place
+  const auto zeros = static_cast<std::uint32_t>(std::countl_zero(fraction)) - 21;
+  return sign | ((113 - zeros) << 23) | (((fraction << zeros) & 0x3FFU) << 13);
+}
+
+}  // namespace
+
+std::size_t element_size(Dtype dtype) { return row_of(dtype).size; }
+
+std::string_view dtype_name(Dtype dtype) { return row_of(dtype).name; }
+
+std::optional<Dtype> dtype_of(std::string_view name) {
+  for (const DtypeRow& row : kDtypes) {
+    if (row.name == name) return row.dtype;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> element_count(const Shape& shape) {
+  constexpr std::uint64_t kMaxCount = kMaxTensorBytes / kMaxElementSize;
+  std::uint64_t product = 1;
+  bool has_zero = false;
+  for (const std::uint64_t extent : shape) {
+    if (extent == 0) {
+      has_zero = true;
+    } else if (extent > kMaxCount / product) {
+      return std::nullopt;
+    } else {
+      product *= extent;
+    }
+  }
+  return has_zero ? 0 : product;
+}
+
+std::string to_string(const Shape& shape) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (i > 0) out += ", ";
+    out += std::to_string(shape[i]);
+  }
+  return out + "]";
+}
+
+std::span<const float> TensorView::f32() const {
+  AFTUNE_CHECK(dtype == Dtype::kF32, "f32() of a tensor of another dtype");
+  AFTUNE_CHECK(reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(float) == 0,
+               "f32() of bytes that are not aligned to 4");
+  return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
+
+void Tensor::Free::operator()(std::uint8_t* p) const { std::free(p); }
+
+Tensor Tensor::unwritten(Dtype dtype, Shape shape) {
+  const auto count = element_count(shape);
+  AFTUNE_CHECK(count.has_value(), "a tensor over the limit of 2^46 bytes");
+  Tensor out;
+  out.dtype_ = dtype;
+  out.shape_ = std::move(shape);
+  out.count_ = *count;
+  if (*count == 0) return out;
+  const std::size_t size = *count * element_size(dtype);
+  const std::size_t whole = (size + kAlignment - 1) / kAlignment * kAlignment;
+  out.data_.reset(static_cast<std::uint8_t*>(std::aligned_alloc(kAlignment, whole)));
+  if (out.data_ == nullptr) throw std::bad_alloc();
+  return out;
+}
+
+Tensor::Tensor(Dtype dtype, Shape shape) : Tensor(unwritten(dtype, std::move(shape))) { clear(); }
+
+Tensor Tensor::copy_of(const TensorView& view) {
+  Tensor out = unwritten(view.dtype, view.shape);
+  AFTUNE_CHECK(out.bytes().size() == view.bytes.size(),
+               "a view whose bytes disagree with its shape");
+  if (!view.bytes.empty()) std::memcpy(out.data_.get(), view.bytes.data(), view.bytes.size());
+  return out;
+}
+
+Tensor Tensor::clone() const {
+  if (empty() && shape_.empty()) return {};
+  return copy_of(view());
+}
+
+Bytes Tensor::bytes() const { return {data_.get(), count_ * element_size(dtype_)}; }
+
+std::span<std::uint8_t> Tensor::mutable_bytes() {
+  return {data_.get(), count_ * element_size(dtype_)};
+}
+
+std::span<const float> Tensor::f32() const {
+  AFTUNE_CHECK(dtype_ == Dtype::kF32, "f32() of a tensor of another dtype");
+  return {reinterpret_cast<const float*>(data_.get()), count_};
+}
+
+std::span<float> Tensor::f32() {
+  AFTUNE_CHECK(dtype_ == Dtype::kF32, "f32() of a tensor of another dtype");
+  return {reinterpret_cast<float*>(data_.get()), count_};
+}
+
+void Tensor::clear() {
+  if (count_ > 0) std::memset(data_.get(), 0, count_ * element_size(dtype_));
+}
+
+Result<Tensor> to_f32(const TensorView& view) {
+  if (view.dtype == Dtype::kF32) return Tensor::copy_of(view);
+  if (view.dtype != Dtype::kF16 && view.dtype != Dtype::kBF16) {
+    return Error{Code::kUnsupported,
+                 "no conversion to F32 from " + std::string(dtype_name(view.dtype))};
+  }
+  Tensor out = Tensor::zeros(view.shape);
+  AFTUNE_CHECK(view.bytes.size() == out.count() * 2, "a view whose bytes disagree with its shape");
+  const std::span<std::uint8_t> to = out.mutable_bytes();
+  const bool is_half = view.dtype == Dtype::kF16;
+  for (std::size_t i = 0; i < out.count(); ++i) {
+    const auto narrow = load_le<std::uint16_t>(view.bytes.data() + 2 * i);
+    const std::uint32_t wide =
+        is_half ? widen_f16(narrow) : static_cast<std::uint32_t>(narrow) << 16;
+    std::memcpy(to.data() + 4 * i, &wide, sizeof(wide));
+  }
+  return out;
+}
+
+}  // namespace aftune

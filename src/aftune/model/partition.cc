@@ -1,1 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "aftune/model/partition.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+#include "aftune/base/check.h"
+
+namespace aftune::model {
+namespace {
+
+constexpr std::string_view kLayerPrefix = "model.layers.";
+
+/// The block that holds the parameter `name`.
+std::uint32_t block_of(const Partition& partition, std::string_view name) {
+  if (name == "model.embed_tokens.weight") return partition.segments.front().block;
+  if (!name.starts_with(kLayerPrefix)) return partition.segments.back().block;
+  std::uint32_t layer = 0;
+  const std::string_view rest = name.substr(kLayerPrefix.size());
+  std::from_chars(rest.data(), rest.data() + rest.size(), layer);
+  for (const Segment& segment : partition.segments) {
+    if (layer - segment.first_layer < segment.layer_count) return segment.block;
+  }
+  AFTUNE_CHECK(false, "layer outside the partition");
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> Partition::segments_of(std::uint32_t block) const {
+  std::vector<std::uint32_t> out;
+  for (const Segment& segment : segments) {
+    if (segment.block == block) out.push_back(segment.index);
+  }
+  return out;
+}
+
+Partition make_partition(const LlamaConfig& config, std::uint32_t layers_per_block) {
+  AFTUNE_CHECK(layers_per_block >= 1, "a block has at least one layer");
+  Partition partition;
+  for (std::uint32_t first = 0; first < config.layer_count;) {
+    Segment segment;
+    segment.index = static_cast<std::uint32_t>(partition.segments.size());
+    segment.first_layer = first;
+    segment.layer_count = std::min(layers_per_block, config.layer_count - first);
+    segment.embeds = first == 0;
+    segment.block = partition.block_count++;
+    first += segment.layer_count;
+    partition.segments.push_back(segment);
+  }
+  if (config.tied_embeddings) {
+    Segment head;
+    head.index = static_cast<std::uint32_t>(partition.segments.size());
+    head.first_layer = config.layer_count;
+    head.block = 0;
+    partition.segments.push_back(head);
+  }
+  partition.segments.back().heads = true;
+  return partition;
+}
+
+std::vector<TensorSpec> block_parameters(const LlamaConfig& config, const Partition& partition,
+                                         std::uint32_t block) {
+  AFTUNE_CHECK(block < partition.block_count, "block outside the partition");
+  std::vector<TensorSpec> out;
+  for (TensorSpec& spec : parameter_specs(config)) {
+    if (block_of(partition, spec.name) == block) out.push_back(std::move(spec));
+  }
+  return out;
+}
+
+}  // namespace aftune::model

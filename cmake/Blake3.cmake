@@ -1,5 +1,10 @@
 # BLAKE3's official C code: a packaged library where the system has one, else the sources that
 # Debian's librust-blake3-dev installs, built here with their assembly. Nothing is copied.
+#
+# AFTUNE_BLAKE3_INTERNALS says whether the functions of blake3_impl.h can be linked: hashing on
+# several threads needs them. A packaged library does not install that header.
+option(AFTUNE_BLAKE3_SERIAL "Hash BLAKE3 on one thread even where several could be used" OFF)
+set(AFTUNE_BLAKE3_INTERNALS OFF)
 find_package(BLAKE3 CONFIG QUIET)
 if(BLAKE3_FOUND)
   add_library(aftune_blake3 INTERFACE)
@@ -21,4 +26,7 @@ else()
   list(TRANSFORM AFTUNE_BLAKE3_SOURCES PREPEND ${AFTUNE_BLAKE3_C}/)
   add_library(aftune_blake3 STATIC ${AFTUNE_BLAKE3_SOURCES})
   target_include_directories(aftune_blake3 SYSTEM PUBLIC ${AFTUNE_BLAKE3_C})
+  if(NOT AFTUNE_BLAKE3_SERIAL)
+    set(AFTUNE_BLAKE3_INTERNALS ON)
+  endif()
 endif()

@@ -13,7 +13,8 @@ namespace aftune {
 }  // namespace aftune
 
 /// `AFTUNE_CHECK(a.size() == b.size(), "operands differ in length");`
-#define AFTUNE_CHECK(condition, message) \
-  do { \
-    if (!(condition)) [[unlikely]] ::aftune::check_failed(#condition, message, __FILE__, __LINE__); \
+#define AFTUNE_CHECK(condition, message)                               \
+  do {                                                                 \
+    if (!(condition)) [[unlikely]]                                     \
+      ::aftune::check_failed(#condition, message, __FILE__, __LINE__); \
   } while (false)

@@ -8,17 +8,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <random>
+#include <span>
+#include <system_error>
 #include <utility>
+
+#include "aftune/base/hex.h"
+#include "aftune/base/random.h"
 
 namespace aftune {
 namespace {
 
 Error system_error(const char* verb, const Path& path, int number) {
   const Code code = number == ENOENT || number == ENOTDIR ? Code::kNotFound : Code::kUnavailable;
-  return {code, fmt::format("{} {}: {}", verb, path.string(), std::strerror(number))};
+  return {code,
+          fmt::format("{} {}: {}", verb, path.string(), std::generic_category().message(number))};
 }
 
 Path folder_of(const Path& target) {
@@ -31,7 +36,8 @@ struct OpenFile {
 };
 
 Result<OpenFile> open_regular(const Path& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // O_NONBLOCK: a named pipe is refused below instead of waited for.
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return system_error("open", path, errno);
   struct stat facts {};
   if (::fstat(fd.get(), &facts) != 0) return system_error("stat", path, errno);
@@ -39,6 +45,15 @@ Result<OpenFile> open_regular(const Path& path) {
     return Error{Code::kInvalidInput, fmt::format("{} is not a regular file", path.string())};
   }
   return OpenFile{std::move(fd), static_cast<std::uint64_t>(facts.st_size)};
+}
+
+// At least one byte, or 0 at the end of the file.
+Result<std::size_t> read_some(int fd, const Path& path, std::span<std::uint8_t> into) {
+  while (true) {
+    const ssize_t got = ::read(fd, into.data(), into.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) return system_error("read", path, errno);
+  }
 }
 
 Status write_all(int fd, const Path& path, Bytes data) {
@@ -53,39 +68,20 @@ Status write_all(int fd, const Path& path, Bytes data) {
   return ok();
 }
 
-Status write_exclusive(const Path& target, Bytes data, mode_t mode) {
-  UniqueFd fd(::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!fd) {
-    if (errno == EEXIST) {
-      return Error{Code::kInvalidInput, fmt::format("{} exists already", target.string())};
-    }
-    return system_error("create", target, errno);
-  }
-  Status wrote = write_all(fd.get(), target, data);
-  if (wrote && ::fsync(fd.get()) != 0) wrote = system_error("fsync", target, errno);
-  if (!wrote) {
-    ::unlink(target.c_str());
-    return wrote;
-  }
-  return sync_folder(folder_of(target));
-}
-
 }  // namespace
 
 Result<ByteBuffer> read_file(const Path& path, std::uint64_t limit_bytes) {
   AFTUNE_TRY(const OpenFile file, open_regular(path));
   if (file.size > limit_bytes) {
-    return Error{Code::kInvalidInput, fmt::format("{} has {} bytes, the limit is {}",
-                                                  path.string(), file.size, limit_bytes)};
+    return Error{Code::kInvalidInput, fmt::format("{} has {} bytes, the limit is {}", path.string(),
+                                                  file.size, limit_bytes)};
   }
   ByteBuffer out(file.size);
   std::size_t have = 0;
   while (have < out.size()) {
-    const ssize_t got = ::read(file.fd.get(), out.data() + have, out.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_error("read", path, errno);
+    AFTUNE_TRY(const std::size_t got, read_some(file.fd.get(), path, std::span(out).subspan(have)));
     if (got == 0) break;
-    have += static_cast<std::size_t>(got);
+    have += got;
   }
   if (have != out.size()) {
     return Error{Code::kUnavailable, fmt::format("{} shrank from {} to {} bytes while it was read",
@@ -97,6 +93,17 @@ Result<ByteBuffer> read_file(const Path& path, std::uint64_t limit_bytes) {
 Result<std::string> read_text_file(const Path& path, std::uint64_t limit_bytes) {
   AFTUNE_TRY(const ByteBuffer bytes, read_file(path, limit_bytes));
   return std::string(as_text(bytes));
+}
+
+Status read_file_pieces(const Path& path, const std::function<void(Bytes)>& take) {
+  constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+  AFTUNE_TRY(const OpenFile file, open_regular(path));
+  ByteBuffer piece(std::min<std::uint64_t>(kPieceBytes, std::max<std::uint64_t>(file.size, 1)));
+  while (true) {
+    AFTUNE_TRY(const std::size_t got, read_some(file.fd.get(), path, piece));
+    if (got == 0) return ok();
+    take(Bytes(piece).first(got));
+  }
 }
 
 Result<std::uint64_t> file_size(const Path& path) {
@@ -138,10 +145,13 @@ StagedFile::~StagedFile() {
 }
 
 Result<StagedFile> StagedFile::create(Path target) {
-  static thread_local std::mt19937_64 names{std::random_device{}()};
+  return create_with_mode(std::move(target), 0666);
+}
+
+Result<StagedFile> StagedFile::create_with_mode(Path target, unsigned mode) {
   Path staged = target;
-  staged += fmt::format(".tmp-{:016x}", names());
-  UniqueFd fd(::open(staged.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  staged += ".tmp-" + to_hex(random_bytes(8));
+  UniqueFd fd(::open(staged.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!fd) return Error{Code::kUnavailable, system_error("create", staged, errno).what};
   return StagedFile(std::move(fd), std::move(staged), std::move(target));
 }
@@ -173,6 +183,17 @@ Status StagedFile::commit() && {
   return sync_folder(folder_of(target_));
 }
 
+Status StagedFile::commit_new() && {
+  if (::fsync(fd_.get()) != 0) return system_error("fsync", staged_, errno);
+  // A second name for the file: unlike a rename it cannot replace what is there. The destructor
+  // removes the first name.
+  if (::link(staged_.c_str(), target_.c_str()) != 0) {
+    if (errno != EEXIST) return system_error("link onto", target_, errno);
+    return Error{Code::kInvalidInput, fmt::format("{} exists already", target_.string())};
+  }
+  return sync_folder(folder_of(target_));
+}
+
 Status StagedFile::commit_unsynced_name() && { return publish(); }
 
 Status write_file(const Path& target, Bytes data) {
@@ -182,11 +203,15 @@ Status write_file(const Path& target, Bytes data) {
 }
 
 Status write_new_file(const Path& target, Bytes data) {
-  return write_exclusive(target, data, 0666);
+  AFTUNE_TRY(StagedFile file, StagedFile::create(target));
+  AFTUNE_TRY(file.append(data));
+  return std::move(file).commit_new();
 }
 
 Status write_new_private_file(const Path& target, Bytes data) {
-  return write_exclusive(target, data, 0600);
+  AFTUNE_TRY(StagedFile file, StagedFile::create_with_mode(target, 0600));
+  AFTUNE_TRY(file.append(data));
+  return std::move(file).commit_new();
 }
 
 Result<MappedFile> MappedFile::open(const Path& path) {
@@ -214,9 +239,10 @@ Result<FileLock> FileLock::acquire(const Path& path) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   if (!fd) return system_error("open lock", path, errno);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return Error{Code::kUnavailable,
-                 fmt::format("{} is held by another process: is a run active here?",
-                             path.string())};
+    if (errno != EWOULDBLOCK) return system_error("lock", path, errno);
+    return Error{
+        Code::kUnavailable,
+        fmt::format("{} is held by another process: is a run active here?", path.string())};
   }
   return FileLock(std::move(fd));
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "aftune/base/bytes.h"
@@ -21,6 +22,10 @@ Result<ByteBuffer> read_file(const Path& path, std::uint64_t limit_bytes);
 
 /// As read_file, as text.
 Result<std::string> read_text_file(const Path& path, std::uint64_t limit_bytes);
+
+/// Hands the content of a regular file to `take`, in order and in pieces of at most 1 MiB.
+/// Errors: kNotFound; kInvalidInput for no regular file; kUnavailable for I/O errors.
+Status read_file_pieces(const Path& path, const std::function<void(Bytes piece)>& take);
 
 /// The size of a regular file in bytes. Errors: kNotFound, kInvalidInput, kUnavailable.
 Result<std::uint64_t> file_size(const Path& path);
@@ -56,10 +61,15 @@ class StagedFile {
   /// Consumes the object: `std::move(file).commit()`.
   Status commit() &&;
 
+  /// As commit(), but an existing `target` stays untouched. Errors: kInvalidInput if it exists.
+  Status commit_new() &&;
+
   /// As commit(), without syncing the folder: for many files whose folder is synced once later.
   Status commit_unsynced_name() &&;
 
  private:
+  friend Status write_new_private_file(const Path& target, Bytes data);
+  static Result<StagedFile> create_with_mode(Path target, unsigned mode);
   StagedFile(UniqueFd fd, Path staged, Path target);
   Status publish();
 

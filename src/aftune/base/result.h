@@ -74,14 +74,15 @@ inline Status ok() { return Unit{}; }
 
 /// `AFTUNE_TRY(auto root, read_root(path));` takes the value, or leaves with the error.
 /// `AFTUNE_TRY(write(path));` goes on, or leaves with the error.
-#define AFTUNE_TRY(...) \
+#define AFTUNE_TRY(...)                                                              \
   AFTUNE_TRY_PICK(__VA_ARGS__, AFTUNE_TRY_VALUE, AFTUNE_TRY_VALUE, AFTUNE_TRY_VALUE, \
-                  AFTUNE_TRY_VALUE, AFTUNE_TRY_VALUE, AFTUNE_TRY_STATUS, )(__VA_ARGS__)
+                  AFTUNE_TRY_VALUE, AFTUNE_TRY_VALUE, AFTUNE_TRY_STATUS, )           \
+  (__VA_ARGS__)
 #define AFTUNE_TRY_PICK(a1, a2, a3, a4, a5, a6, name, ...) name
-#define AFTUNE_TRY_STATUS(expr)                                                    \
-  do {                                                                             \
-    auto aftune_try_status = (expr);                                               \
-    if (!aftune_try_status) return std::move(aftune_try_status).error();           \
+#define AFTUNE_TRY_STATUS(expr)                                          \
+  do {                                                                   \
+    auto aftune_try_status = (expr);                                     \
+    if (!aftune_try_status) return std::move(aftune_try_status).error(); \
   } while (false)
 #define AFTUNE_TRY_VALUE(decl, ...) \
   AFTUNE_TRY_IMPL(AFTUNE_CONCAT(aftune_try_, __COUNTER__), decl, __VA_ARGS__)

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cfenv>
-#include <cstdint>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -39,10 +39,30 @@ struct ThreadPool::State {
   unsigned working = 0;
   std::uint64_t round = 0;
   bool stopping = false;
+  std::atomic<bool> in_loop{false};
   std::vector<std::thread> threads;
 
   void drain() {
     for (std::size_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) (*body)(i);
+  }
+
+  void run(std::size_t total, const std::function<void(std::size_t)>& each) {
+    if (total <= 1 || threads.empty()) {
+      for (std::size_t i = 0; i < total; ++i) each(i);
+      return;
+    }
+    {
+      const std::lock_guard lock(mutex);
+      body = &each;
+      count = total;
+      next = 0;
+      working = static_cast<unsigned>(threads.size());
+      ++round;
+    }
+    start.notify_all();
+    drain();
+    std::unique_lock lock(mutex);
+    done.wait(lock, [&] { return working == 0; });
   }
 
   void work() {
@@ -83,31 +103,18 @@ unsigned ThreadPool::thread_count() const {
 }
 
 void ThreadPool::parallel_for(std::size_t count, const std::function<void(std::size_t)>& body) {
-  if (count == 0) return;
-  if (count == 1 || state_->threads.empty()) {
-    for (std::size_t i = 0; i < count; ++i) body(i);
-    return;
-  }
-  {
-    const std::lock_guard lock(state_->mutex);
-    AFTUNE_CHECK(state_->working == 0, "parallel_for inside parallel_for");
-    state_->body = &body;
-    state_->count = count;
-    state_->next = 0;
-    state_->working = static_cast<unsigned>(state_->threads.size());
-    ++state_->round;
-  }
-  state_->start.notify_all();
-  state_->drain();
-  std::unique_lock lock(state_->mutex);
-  state_->done.wait(lock, [&] { return state_->working == 0; });
+  // Also where no thread is woken: a nested loop must not pass on small inputs only.
+  AFTUNE_CHECK(!state_->in_loop.exchange(true), "parallel_for inside parallel_for");
+  state_->run(count, body);
+  state_->in_loop = false;
 }
 
 void ThreadPool::parallel_ranges(std::size_t count, std::size_t grain,
                                  const std::function<void(std::size_t, std::size_t)>& body) {
   grain = std::max<std::size_t>(grain, 1);
-  parallel_for((count + grain - 1) / grain, [&](std::size_t chunk) {
-    body(chunk * grain, std::min(count, (chunk + 1) * grain));
+  parallel_for(count / grain + (count % grain != 0), [&](std::size_t chunk) {
+    const std::size_t begin = chunk * grain;
+    body(begin, begin + std::min(grain, count - begin));
   });
 }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
+#include <utility>
 
 #include "aftune/base/bytes.h"
 #include "aftune/base/result.h"
@@ -35,8 +37,8 @@ class PrivateKey {
   SecretBytes seed_;
 };
 
-/// Whether `signature` is valid. A signature by a key of small order, or one that is not in the
-/// canonical form, is not.
+/// Whether `signature` is valid by the strict rule of docs/formats/keys.md: a key or an R of small
+/// order, a second spelling of key, R or S, and the cofactored equation alone are refused.
 [[nodiscard]] bool verify_ed25519(const PublicKey& key, Bytes message, Bytes signature);
 
 }  // namespace aftune::crypto

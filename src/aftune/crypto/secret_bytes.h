@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <utility>
+
 #include "aftune/base/bytes.h"
 
 namespace aftune::crypto {

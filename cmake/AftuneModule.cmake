@@ -37,6 +37,7 @@ function(aftune_module)
                                                         ${M_TEST_LIBS} GTest::gtest_main)
     target_compile_definitions(aftune_${M_NAME}_test PRIVATE
       AFTUNE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    gtest_discover_tests(aftune_${M_NAME}_test DISCOVERY_TIMEOUT 60)
+    # `ctest -L numerics` runs one module; the sanitizer runs of .ci/run choose by it.
+    gtest_discover_tests(aftune_${M_NAME}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${M_NAME})
   endif()
 endfunction()

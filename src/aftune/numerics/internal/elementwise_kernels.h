@@ -11,6 +11,9 @@ namespace aftune::numerics {
 struct AdamWScalars;
 struct SgdScalars;
 
+/// bits & 0x7fffffff of an infinity: a value is finite if its own are below.
+inline constexpr std::uint32_t kInfinityBits = 0x7f800000;
+
 /// Pointers are unaligned and may be equal where the comment says so; else they do not overlap.
 /// No kernel allocates, checks or starts a thread.
 struct ElementwiseKernels {
@@ -46,8 +49,8 @@ struct ElementwiseKernels {
   /// y = x * scale * w. y may be x.
   void (*rms_norm_row)(const float* x, const float* w, float scale, std::size_t n, float* y);
   /// dx, written or added to. dx may be dy.
-  void (*rms_grad_row)(const float* x, const float* w, const float* dy, float scale,
-                       std::size_t n, bool add, float* dx);
+  void (*rms_grad_row)(const float* x, const float* w, const float* dy, float scale, std::size_t n,
+                       bool add, float* dx);
   /// dw[c] += the 64-lane sum over rows of dy * (x * scales[row]), for `columns` <= 64 columns.
   void (*rms_weight_grad)(const float* x, std::size_t x_stride, const float* dy,
                           std::size_t dy_stride, const float* scales, std::size_t rows,
@@ -66,10 +69,5 @@ struct ElementwiseKernels {
   std::uint32_t (*sgd)(const SgdScalars& scalars, const float* gradient, std::size_t n,
                        float* parameter, float* buffer);
 };
-
-/// Those of other instruction sets than the scalar one exist only in builds for x86-64.
-extern const ElementwiseKernels kScalarElementwise;
-extern const ElementwiseKernels kAvx2Elementwise;
-extern const ElementwiseKernels kAvx512Elementwise;
 
 }  // namespace aftune::numerics

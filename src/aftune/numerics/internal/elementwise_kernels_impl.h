@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one implementation of the elementwise kernels, compiled once for each instruction set and
+// vectorised by the compiler. Definitions: docs/formats/exact-arithmetic.md.
+//
+// Everything here has internal linkage and no standard function is called: a function that the
+// linker may merge could be taken from the AVX-512 object into code that runs everywhere.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "aftune/numerics/internal/elementwise_kernels.h"
+#include "aftune/numerics/update_scalars.h"
+
+// Says that iterations do not depend on each other, though outputs may be inputs.
+#define AFTUNE_INDEPENDENT _Pragma("GCC ivdep")
+
+namespace aftune::numerics {
+namespace {
+
+constexpr std::size_t kLanes = 64;
+
+inline std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
+inline float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
+inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline std::uint32_t magnitude(float x) { return bits_of(x) & 0x7fffffffu; }
+inline std::uint32_t larger(std::uint32_t a, std::uint32_t b) { return a > b ? a : b; }
+
+inline float exp_of(float x) {
+  constexpr float kRound = 0x1.8p+23f;
+  const float t = fma(x, 0x1.715476p+0f, kRound);
+  const float n = t - kRound;
+  float r = fma(n, -0x1.62e43p-1f, x);
+  r = fma(n, 0x1.05c61p-29f, r);
+  float q = fma(0x1.6a2406p-10f, r, 0x1.1239e2p-7f);
+  q = fma(q, r, 0x1.5558f2p-5f);
+  q = fma(q, r, 0x1.555492p-3f);
+  q = fma(q, r, 0x1.fffffcp-2f);
+  const float p = 1.0f + fma(q, r * r, r);
+  float y = float_of(bits_of(p) + (bits_of(t) << 23));  // the low bits of t are n
+  y = x > 0x1.62e42ep+6f ? float_of(0x7f800000u) : y;
+  y = x < -87.0f ? 0.0f : y;
+  return x == x ? y : x;
+}
+
+inline float sigmoid_of(float x) { return 1.0f / (1.0f + exp_of(-x)); }
+
+template <typename Value>
+inline Value fold(Value* lanes) {
+  for (std::size_t h = kLanes / 2; h > 0; h /= 2) {
+    for (std::size_t j = 0; j < h; ++j) lanes[j] += lanes[j + h];
+  }
+  return lanes[0];
+}
+
+/// lanes64 over `take(lane, index)`, which returns the lane with the term of that index.
+template <typename Value, typename Take>
+inline Value lanes64(std::size_t n, Take take) {
+  Value lanes[kLanes] = {};
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::size_t j = 0; j < kLanes; ++j) lanes[j] = take(lanes[j], i + j);
+  }
+  for (std::size_t j = 0; i + j < n; ++j) lanes[j] = take(lanes[j], i + j);
+  return fold(lanes);
+}
+
+float row_max(const float* x, std::size_t n) {
+  std::int32_t top = INT32_MIN;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto bits = static_cast<std::int32_t>(bits_of(x[i]));
+    const std::int32_t image = bits ^ ((bits >> 31) & 0x7fffffff);
+    top = image > top ? image : top;
+  }
+  return float_of(static_cast<std::uint32_t>(top ^ ((top >> 31) & 0x7fffffff)));
+}
+
+std::uint32_t largest_magnitude(const float* x, std::size_t n) {
+  std::uint32_t top = 0;
+  for (std::size_t i = 0; i < n; ++i) top = larger(top, magnitude(x[i]));
+  return top;
+}
+
+void exp_row(const float* s, float m, std::size_t n, float* p) {
+  AFTUNE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i) p[i] = exp_of(s[i] - m);
+}
+
+float exp_sum(const float* s, float m, std::size_t n) {
+  return lanes64<float>(n, [=](float lane, std::size_t i) { return lane + exp_of(s[i] - m); });
+}
+
+float lane_sum(const float* x, std::size_t n) {
+  return lanes64<float>(n, [=](float lane, std::size_t i) { return lane + x[i]; });
+}
+
+float dot_lanes(const float* a, const float* b, std::size_t n) {
+  return lanes64<float>(n, [=](float lane, std::size_t i) { return fma(a[i], b[i], lane); });
+}
+
+void divide_scale(float sum, float factor, std::size_t n, float* p) {
+  for (std::size_t i = 0; i < n; ++i) p[i] = p[i] / sum * factor;
+}
+
+void add(const float* a, const float* b, std::size_t n, float* out) {
+  AFTUNE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i) out[i] = a[i] + b[i];
+}
+
+void swiglu(const float* gate, const float* up, std::size_t n, float* out) {
+  AFTUNE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i) out[i] = gate[i] * sigmoid_of(gate[i]) * up[i];
+}
+
+void swiglu_grad(const float* gate, const float* up, const float* d_out, std::size_t n,
+                 float* d_gate, float* d_up) {
+  AFTUNE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i) {
+    const float g = gate[i], u = up[i], d = d_out[i];
+    const float s = sigmoid_of(g);
+    d_up[i] = d * (g * s);
+    d_gate[i] = d * u * (s * fma(g, 1.0f - s, 1.0f));
+  }
+}
+
+float rms_scale(const float* x, float eps, std::size_t n) {
+  return 1.0f / __builtin_sqrtf(dot_lanes(x, x, n) / static_cast<float>(n) + eps);
+}
+
+void rms_norm_row(const float* x, const float* w, float scale, std::size_t n, float* y) {
+  AFTUNE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i) y[i] = x[i] * scale * w[i];
+}
+
+void rms_grad_row(const float* x, const float* w, const float* dy, float scale, std::size_t n,
+                  bool adds, float* dx) {
+  const float sum = lanes64<float>(
+      n, [=](float lane, std::size_t i) { return fma(dy[i] * w[i], x[i] * scale, lane); });
+  const float c = sum / static_cast<float>(n);
+  const auto gradient = [=](std::size_t i) {
+    return scale * fma(-(x[i] * scale), c, dy[i] * w[i]);
+  };
+  if (adds) {
+    AFTUNE_INDEPENDENT
+    for (std::size_t i = 0; i < n; ++i) dx[i] += gradient(i);
+  } else {
+    AFTUNE_INDEPENDENT
+    for (std::size_t i = 0; i < n; ++i) dx[i] = gradient(i);
+  }
+}
+
+void rms_weight_grad(const float* x, std::size_t x_stride, const float* dy, std::size_t dy_stride,
+                     const float* scales, std::size_t rows, std::size_t columns, float* dw) {
+  float lanes[kLanes * kLanes] = {};  // [row mod 64][column]
+  for (std::size_t t = 0; t < rows; ++t) {
+    const float* x_row = x + t * x_stride;
+    const float* dy_row = dy + t * dy_stride;
+    const float scale = scales[t];
+    float* lane = lanes + t % kLanes * kLanes;
+    for (std::size_t i = 0; i < columns; ++i) lane[i] = fma(dy_row[i], x_row[i] * scale, lane[i]);
+  }
+  for (std::size_t h = kLanes / 2; h > 0; h /= 2) {
+    AFTUNE_INDEPENDENT
+    for (std::size_t j = 0; j < h * kLanes; ++j) lanes[j] += lanes[j + h * kLanes];
+  }
+  for (std::size_t i = 0; i < columns; ++i) dw[i] += lanes[i];
+}
+
+void rotate(const float* cos, const float* sin, float sign, std::size_t half, float* x) {
+  AFTUNE_INDEPENDENT
+  for (std::size_t i = 0; i < half; ++i) {
+    const float a = x[i], b = x[i + half], s = sin[i] * sign;
+    x[i] = fma(-b, s, a * cos[i]);
+    x[i + half] = fma(a, s, b * cos[i]);
+  }
+}
+
+double square_sum(const float* x, std::size_t n) {
+  return lanes64<double>(n, [=](double lane, std::size_t i) {
+    const double value = x[i];
+    return lane + value * value;  // the product is exact
+  });
+}
+
+inline float without_dust(float moment) {
+  return magnitude(moment) < bits_of(0x1p-100f) ? 0.0f : moment;
+}
+
+std::uint32_t adamw(const AdamWScalars& scalars, const float* __restrict gradient, std::size_t n,
+                    float* __restrict parameter, float* __restrict m, float* __restrict v) {
+  const AdamWScalars c = scalars;
+  std::uint32_t top = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float g = gradient[i] * c.clip;
+    const float m_new = without_dust(c.beta1 * m[i] + c.one_minus_beta1 * g);
+    const float v_new = without_dust(c.beta2 * v[i] + c.one_minus_beta2 * g * g);
+    const float size = m_new / (__builtin_sqrtf(v_new) / c.root_bc2 + c.eps);
+    const float p_new = parameter[i] * c.decay - c.step_size * size;
+    m[i] = m_new;
+    v[i] = v_new;
+    parameter[i] = p_new;
+    top = larger(larger(top, magnitude(p_new)), larger(magnitude(m_new), magnitude(v_new)));
+  }
+  return top;
+}
+
+std::uint32_t sgd(const SgdScalars& scalars, const float* __restrict gradient, std::size_t n,
+                  float* __restrict parameter, float* __restrict buffer) {
+  const SgdScalars c = scalars;
+  std::uint32_t top = 0;
+  if (c.momentum == 0.0f) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const float g = gradient[i] * c.clip + c.decay * parameter[i];
+      parameter[i] -= c.lr * g;
+      top = larger(top, magnitude(parameter[i]));
+    }
+    return top;
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    const float g = gradient[i] * c.clip + c.decay * parameter[i];
+    buffer[i] = without_dust(c.momentum * buffer[i] + g);
+    parameter[i] -= c.lr * buffer[i];
+    top = larger(top, larger(magnitude(parameter[i]), magnitude(buffer[i])));
+  }
+  return top;
+}
+
+constexpr ElementwiseKernels kElementwiseKernels = {row_max,      largest_magnitude,
+                                                    exp_row,      exp_sum,
+                                                    lane_sum,     dot_lanes,
+                                                    divide_scale, add,
+                                                    swiglu,       swiglu_grad,
+                                                    rms_scale,    rms_norm_row,
+                                                    rms_grad_row, rms_weight_grad,
+                                                    rotate,       square_sum,
+                                                    adamw,        sgd};
+
+}  // namespace
+}  // namespace aftune::numerics

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/numerics/internal/elementwise_kernels_impl.h"
+
+namespace aftune::numerics {
+
+extern const ElementwiseKernels kScalarElementwiseKernels;
+const ElementwiseKernels kScalarElementwiseKernels = kElementwiseKernels;
+
+}  // namespace aftune::numerics

@@ -1,1 +1,154 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "aftune/model/decoder_layer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "aftune/base/check.h"
+#include "aftune/numerics/attention.h"
+#include "aftune/numerics/elementwise.h"
+
+namespace aftune::model {
+namespace {
+
+using numerics::Store;
+
+struct Names {
+  explicit Names(std::uint32_t layer) : prefix("model.layers." + std::to_string(layer) + ".") {}
+
+  [[nodiscard]] std::string weight(const char* part) const { return prefix + part + ".weight"; }
+  [[nodiscard]] std::string input_norm() const { return weight("input_layernorm"); }
+  [[nodiscard]] std::string query() const { return weight("self_attn.q_proj"); }
+  [[nodiscard]] std::string key() const { return weight("self_attn.k_proj"); }
+  [[nodiscard]] std::string value() const { return weight("self_attn.v_proj"); }
+  [[nodiscard]] std::string output() const { return weight("self_attn.o_proj"); }
+  [[nodiscard]] std::string middle_norm() const { return weight("post_attention_layernorm"); }
+  [[nodiscard]] std::string gate() const { return weight("mlp.gate_proj"); }
+  [[nodiscard]] std::string up() const { return weight("mlp.up_proj"); }
+  [[nodiscard]] std::string down() const { return weight("mlp.down_proj"); }
+
+  std::string prefix;
+};
+
+numerics::AttentionShape attention_shape(const SegmentCall& call) {
+  const auto& c = call.config;
+  return {call.rows,    call.sequence,
+          c.head_count, c.kv_head_count,
+          c.head_dim,   static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)))};
+}
+
+void rotate(const SegmentCall& call, Tensor& x, int direction) {
+  numerics::rotary(call.engine, matrix(x), call.config.head_dim, matrix(call.cos), matrix(call.sin),
+                   direction);
+}
+
+void copy_into(const Tensor& from, Tensor& to) { std::ranges::copy(from.f32(), to.f32().begin()); }
+
+// Fills query, key, value and attended.
+Status attend(const SegmentCall& call, const Names& names, const Tensor& x, LayerTape& t) {
+  const auto& c = call.config;
+  const std::size_t query_width = std::size_t{c.head_count} * c.head_dim;
+  const std::size_t key_width = std::size_t{c.kv_head_count} * c.head_dim;
+  const Tensor normed = call.norm(names.input_norm(), x);
+  t.query = call.token_rows(query_width);
+  t.key = call.token_rows(key_width);
+  t.value = call.token_rows(key_width);
+  t.attended = call.token_rows(query_width);
+  AFTUNE_TRY(call.linear(names.query(), normed, t.query, Store::kWrite));
+  AFTUNE_TRY(call.linear(names.key(), normed, t.key, Store::kWrite));
+  AFTUNE_TRY(call.linear(names.value(), normed, t.value, Store::kWrite));
+  rotate(call, t.query, +1);
+  rotate(call, t.key, +1);
+  return at(names.prefix + "self_attn: attention",
+            numerics::attention(call.engine, attention_shape(call), t.query.data(), t.key.data(),
+                                t.value.data(), t.attended.data()));
+}
+
+// The gated unit, from what the tape keeps of it.
+Tensor gated(const SegmentCall& call, const LayerTape& t) {
+  Tensor a = call.token_rows(call.config.intermediate_size);
+  numerics::swiglu(call.engine, t.gate.f32(), t.up.f32(), a.f32());
+  return a;
+}
+
+// dx: from the gradient of the layer's output to that of its middle.
+Status mlp_backward(const SegmentCall& call, const Names& names, LayerTape& t, Tensor& dx,
+                    TensorMap& gradients) {
+  Tensor d_up = call.token_rows(call.config.intermediate_size);
+  Tensor d_gate = gated(call, t);
+  AFTUNE_TRY(call.linear_grad(names.down(), d_gate, dx, d_up, Store::kWrite, gradients));
+  numerics::swiglu_grad(call.engine, t.gate.f32(), t.up.f32(), d_up.f32(), d_gate.f32(),
+                        d_up.f32());
+  t.gate = Tensor();
+  t.up = Tensor();
+  const Tensor normed = call.norm(names.middle_norm(), t.middle);
+  Tensor d_normed = call.token_rows(call.config.hidden_size);
+  AFTUNE_TRY(call.linear_grad(names.gate(), normed, d_gate, d_normed, Store::kWrite, gradients));
+  AFTUNE_TRY(call.linear_grad(names.up(), normed, d_up, d_normed, Store::kAdd, gradients));
+  call.norm_grad(names.middle_norm(), t.middle, d_normed, dx, Store::kAdd, gradients);
+  t.middle = Tensor();
+  return ok();
+}
+
+// dx: from the gradient of the layer's middle to that of its input.
+Status attention_backward(const SegmentCall& call, const Names& names, LayerTape& t, Tensor& dx,
+                          TensorMap& gradients) {
+  Tensor d_attended = call.token_rows(t.attended.shape()[1]);
+  AFTUNE_TRY(
+      call.linear_grad(names.output(), t.attended, dx, d_attended, Store::kWrite, gradients));
+  Tensor d_query = call.token_rows(t.query.shape()[1]);
+  Tensor d_key = call.token_rows(t.key.shape()[1]);
+  Tensor d_value = call.token_rows(t.value.shape()[1]);
+  AFTUNE_TRY(
+      at(names.prefix + "self_attn: attention gradient",
+         numerics::attention_grad(call.engine, attention_shape(call), t.query.data(), t.key.data(),
+                                  t.value.data(), t.attended.data(), d_attended.data(),
+                                  d_query.data(), d_key.data(), d_value.data())));
+  rotate(call, d_query, -1);
+  rotate(call, d_key, -1);
+  const Tensor normed = call.norm(names.input_norm(), *t.input);
+  Tensor d_normed = call.token_rows(call.config.hidden_size);
+  AFTUNE_TRY(call.linear_grad(names.query(), normed, d_query, d_normed, Store::kWrite, gradients));
+  AFTUNE_TRY(call.linear_grad(names.key(), normed, d_key, d_normed, Store::kAdd, gradients));
+  AFTUNE_TRY(call.linear_grad(names.value(), normed, d_value, d_normed, Store::kAdd, gradients));
+  call.norm_grad(names.input_norm(), *t.input, d_normed, dx, Store::kAdd, gradients);
+  return ok();
+}
+
+}  // namespace
+
+Result<Tensor> layer_forward(const SegmentCall& call, std::uint32_t layer,
+                             std::shared_ptr<const Tensor> input, LayerTape* tape) {
+  const Names names(layer);
+  LayerTape t;
+  AFTUNE_TRY(attend(call, names, *input, t));
+  t.middle = call.token_rows(call.config.hidden_size);
+  copy_into(*input, t.middle);
+  AFTUNE_TRY(call.linear(names.output(), t.attended, t.middle, Store::kAdd));
+
+  const Tensor normed = call.norm(names.middle_norm(), t.middle);
+  t.gate = call.token_rows(call.config.intermediate_size);
+  t.up = call.token_rows(call.config.intermediate_size);
+  AFTUNE_TRY(call.linear(names.gate(), normed, t.gate, Store::kWrite));
+  AFTUNE_TRY(call.linear(names.up(), normed, t.up, Store::kWrite));
+  Tensor output = call.token_rows(call.config.hidden_size);
+  copy_into(t.middle, output);
+  AFTUNE_TRY(call.linear(names.down(), gated(call, t), output, Store::kAdd));
+
+  if (tape != nullptr) {
+    t.input = std::move(input);
+    *tape = std::move(t);
+  }
+  return output;
+}
+
+Status layer_backward(const SegmentCall& call, std::uint32_t layer, LayerTape tape, Tensor& dx,
+                      TensorMap& gradients) {
+  AFTUNE_CHECK(tape.input != nullptr, "backward without forward");
+  const Names names(layer);
+  AFTUNE_TRY(mlp_backward(call, names, tape, dx, gradients));
+  return attention_backward(call, names, tape, dx, gradients);
+}
+
+}  // namespace aftune::model

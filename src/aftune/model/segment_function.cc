@@ -1,1 +1,229 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "aftune/model/segment_function.h"
+
+#include <optional>
+#include <string>
+
+#include "aftune/base/check.h"
+#include "aftune/model/decoder_layer.h"
+#include "aftune/model/segment_call.h"
+#include "aftune/numerics/elementwise.h"
+#include "aftune/numerics/loss.h"
+
+namespace aftune::model {
+
+namespace {
+
+constexpr const char* kEmbedding = "model.embed_tokens.weight";
+constexpr const char* kFinalNorm = "model.norm.weight";
+
+using SharedTensor = std::shared_ptr<const Tensor>;
+
+struct RotaryTables {
+  RotaryTables(const Llama& model, std::size_t sequence)
+      : cos(Tensor::zeros({sequence, model.inv_freq.count()})),
+        sin(Tensor::zeros({sequence, model.inv_freq.count()})) {
+    numerics::rotary_table(model.inv_freq.f32(), 0, matrix(cos), matrix(sin));
+  }
+  Tensor cos, sin;
+};
+
+SegmentCall make_call(const numerics::Engine& engine, const Llama& model,
+                      const TensorMap& parameters, const MicroBatch& batch,
+                      const RotaryTables& tables) {
+  return {engine, model.config, parameters, batch.rows, batch.sequence, tables.cos, tables.sin};
+}
+
+std::string head_weight(const LlamaConfig& config) {
+  return config.tied_embeddings ? kEmbedding : "lm_head.weight";
+}
+
+Error outside(const char* what, const MicroBatch& batch, std::size_t index, std::int32_t id,
+              std::uint32_t vocab_size) {
+  return {Code::kInvalidInput, std::string(what) + " " + std::to_string(id) + " at row " +
+                                   std::to_string(index / batch.sequence) + " position " +
+                                   std::to_string(index % batch.sequence) +
+                                   ", the vocabulary has " + std::to_string(vocab_size) +
+                                   " tokens"};
+}
+
+bool in_vocabulary(std::int32_t id, std::uint32_t vocab_size) {
+  return id >= 0 && static_cast<std::uint32_t>(id) < vocab_size;
+}
+
+Status check_tokens(const MicroBatch& batch, std::uint32_t vocab_size) {
+  for (std::size_t i = 0; i < batch.tokens.size(); ++i) {
+    const std::int32_t id = batch.tokens[i];
+    if (!in_vocabulary(id, vocab_size)) return outside("token", batch, i, id, vocab_size);
+  }
+  return ok();
+}
+
+Status check_targets(const MicroBatch& batch, std::uint32_t vocab_size) {
+  for (std::size_t i = 0; i < batch.targets.size(); ++i) {
+    const std::int32_t id = batch.targets[i];
+    if (id == numerics::kIgnoredLabel) continue;
+    if (!in_vocabulary(id, vocab_size)) return outside("target", batch, i, id, vocab_size);
+  }
+  return ok();
+}
+
+Status check_edge(const numerics::Engine& engine, const Tensor& edge, std::uint32_t index,
+                  const char* kind) {
+  if (numerics::all_finite(engine, edge.f32())) return ok();
+  return Error{Code::kNonFinite,
+               "edge " + std::to_string(index) + ": " + kind + ": non-finite value"};
+}
+
+Result<Tensor> embed(const SegmentCall& call, const MicroBatch& batch) {
+  AFTUNE_TRY(check_tokens(batch, call.config.vocab_size));
+  Tensor x = call.token_rows(call.config.hidden_size);
+  numerics::embedding(call.engine, matrix(call.parameter(kEmbedding)), batch.tokens, matrix(x));
+  return x;
+}
+
+Result<Tensor> logits_of(const SegmentCall& call, const Tensor& x) {
+  Tensor logits = call.token_rows(call.config.vocab_size);
+  AFTUNE_TRY(call.linear(head_weight(call.config), call.norm(kFinalNorm, x), logits,
+                         numerics::Store::kWrite));
+  return logits;
+}
+
+// The gradient of the head's input, from that of the logits.
+Result<Tensor> head_backward(const SegmentCall& call, const Tensor& x, Tensor d_logits,
+                             TensorMap& gradients) {
+  const Tensor normed = call.norm(kFinalNorm, x);
+  Tensor d_normed = call.token_rows(call.config.hidden_size);
+  AFTUNE_TRY(call.linear_grad(head_weight(call.config), normed, d_logits, d_normed,
+                              numerics::Store::kWrite, gradients));
+  d_logits = Tensor();
+  Tensor dx = call.token_rows(call.config.hidden_size);
+  call.norm_grad(kFinalNorm, x, d_normed, dx, numerics::Store::kWrite, gradients);
+  return dx;
+}
+
+void check_batch(const MicroBatch& batch) {
+  AFTUNE_CHECK(batch.rows >= 1 && batch.sequence >= 1, "empty micro-batch");
+  AFTUNE_CHECK(batch.tokens.size() == batch.rows * batch.sequence, "tokens of another shape");
+  AFTUNE_CHECK(batch.targets.size() == batch.tokens.size(), "targets of another shape");
+}
+
+void check_shape(const Tensor& edge, const MicroBatch& batch, const LlamaConfig& config) {
+  const Shape expected = {batch.rows * batch.sequence, config.hidden_size};
+  AFTUNE_CHECK(edge.shape() == expected, "edge of another shape");
+}
+
+}  // namespace
+
+struct SegmentTape::State {
+  std::optional<RotaryTables> tables;
+  std::vector<LayerTape> layers;
+  SharedTensor head_input;
+  Tensor d_logits;  // stands where the logits stood
+};
+
+SegmentTape::SegmentTape() : state_(std::make_unique<State>()) {}
+SegmentTape::~SegmentTape() = default;
+SegmentTape::SegmentTape(SegmentTape&&) noexcept = default;
+SegmentTape& SegmentTape::operator=(SegmentTape&&) noexcept = default;
+
+namespace {
+
+Result<SegmentOutput> head_forward(const SegmentCall& call, const MicroBatch& batch, SharedTensor x,
+                                   SegmentTape::State* kept) {
+  AFTUNE_CHECK(batch.counted >= 1, "no counted token");
+  AFTUNE_TRY(check_targets(batch, call.config.vocab_size));
+  AFTUNE_TRY(Tensor logits, logits_of(call, *x));
+  AFTUNE_TRY(const float loss,
+             at("loss", numerics::cross_entropy(call.engine, matrix(logits), batch.targets,
+                                                batch.counted, kept != nullptr)));
+  if (kept != nullptr) {
+    kept->head_input = std::move(x);
+    kept->d_logits = std::move(logits);
+  }
+  return SegmentOutput{Tensor(), loss};
+}
+
+}  // namespace
+
+Result<SegmentOutput> segment_forward(const numerics::Engine& engine, const Llama& model,
+                                      const Segment& segment, const TensorMap& parameters,
+                                      const MicroBatch& batch, SharedTensor input,
+                                      SegmentTape* tape) {
+  check_batch(batch);
+  RotaryTables tables(model, batch.sequence);
+  const SegmentCall call = make_call(engine, model, parameters, batch, tables);
+  SegmentTape::State* kept = tape == nullptr ? nullptr : &tape->state();
+
+  SharedTensor x = std::move(input);
+  if (segment.embeds) {
+    AFTUNE_TRY(Tensor embedded, embed(call, batch));
+    x = std::make_shared<const Tensor>(std::move(embedded));
+  }
+  AFTUNE_CHECK(x != nullptr, "no entering edge");
+  check_shape(*x, batch, model.config);
+
+  // The leaving edge is handed out as a value, so the last layer's output is never shared.
+  Tensor output;
+  for (std::uint32_t i = 0; i < segment.layer_count; ++i) {
+    if (i > 0) x = std::make_shared<const Tensor>(std::move(output));
+    LayerTape* layer_tape = kept == nullptr ? nullptr : &kept->layers.emplace_back();
+    AFTUNE_TRY(output, layer_forward(call, segment.first_layer + i, x, layer_tape));
+  }
+  if (segment.heads) {
+    if (segment.layer_count > 0) x = std::make_shared<const Tensor>(std::move(output));
+    AFTUNE_TRY(auto result, head_forward(call, batch, std::move(x), kept));
+    if (kept != nullptr) kept->tables = std::move(tables);
+    return result;
+  }
+  AFTUNE_TRY(check_edge(engine, output, segment.index + 1, "activation"));
+  if (kept != nullptr) kept->tables = std::move(tables);
+  return SegmentOutput{std::move(output), 0};
+}
+
+Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& model,
+                                const Segment& segment, const TensorMap& parameters,
+                                const MicroBatch& batch, SegmentTape tape, const Tensor* d_output,
+                                TensorMap& gradients) {
+  SegmentTape::State& kept = tape.state();
+  AFTUNE_CHECK(kept.tables.has_value() && kept.layers.size() == segment.layer_count,
+               "tape of another segment");
+  const SegmentCall call = make_call(engine, model, parameters, batch, *kept.tables);
+
+  Tensor dx;
+  if (segment.heads) {
+    AFTUNE_TRY(dx, head_backward(call, *kept.head_input, std::move(kept.d_logits), gradients));
+    kept.head_input.reset();
+  } else {
+    AFTUNE_CHECK(d_output != nullptr, "no gradient of the leaving edge");
+    check_shape(*d_output, batch, model.config);
+    dx = d_output->clone();
+  }
+  for (std::uint32_t i = segment.layer_count; i-- > 0;) {
+    LayerTape layer_tape = std::move(kept.layers.back());
+    kept.layers.pop_back();
+    AFTUNE_TRY(layer_backward(call, segment.first_layer + i, std::move(layer_tape), dx, gradients));
+  }
+  if (segment.embeds) {
+    numerics::embedding_grad(engine, batch.tokens, matrix(dx),
+                             matrix(gradient_of(gradients, kEmbedding)));
+    return Tensor();
+  }
+  AFTUNE_TRY(check_edge(engine, dx, segment.index, "gradient"));
+  return dx;
+}
+
+Result<Tensor> forward_logits(const numerics::Engine& engine, const Llama& model,
+                              const TensorMap& parameters, const MicroBatch& batch) {
+  check_batch(batch);
+  const RotaryTables tables(model, batch.sequence);
+  const SegmentCall call = make_call(engine, model, parameters, batch, tables);
+  AFTUNE_TRY(Tensor x, embed(call, batch));
+  for (std::uint32_t layer = 0; layer < model.config.layer_count; ++layer) {
+    auto input = std::make_shared<const Tensor>(std::move(x));
+    AFTUNE_TRY(x, layer_forward(call, layer, std::move(input), nullptr));
+  }
+  return logits_of(call, x);
+}
+
+}  // namespace aftune::model

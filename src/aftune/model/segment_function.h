@@ -56,8 +56,8 @@ struct SegmentOutput {
 ///          vocabulary or a target outside it.
 Result<SegmentOutput> segment_forward(const numerics::Engine& engine, const Llama& model,
                                       const Segment& segment, const TensorMap& parameters,
-                                      const MicroBatch& batch,
-                                      std::shared_ptr<const Tensor> input, SegmentTape* tape);
+                                      const MicroBatch& batch, std::shared_ptr<const Tensor> input,
+                                      SegmentTape* tape);
 
 /// Adds the parameters' gradients to `gradients` (same names and shapes as the parameters) and
 /// returns the gradient of the input edge, empty if the segment embeds. `d_output` is the

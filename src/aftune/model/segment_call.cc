@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/model/segment_call.h"
+
+#include "aftune/base/check.h"
+#include "aftune/numerics/elementwise.h"
+#include "aftune/numerics/product.h"
+
+namespace aftune::model {
+
+numerics::ConstMatrix matrix(const Tensor& tensor) {
+  AFTUNE_CHECK(tensor.shape().size() == 2, "not a matrix");
+  return {tensor.data(), tensor.shape()[0], tensor.shape()[1]};
+}
+
+numerics::Matrix matrix(Tensor& tensor) {
+  AFTUNE_CHECK(tensor.shape().size() == 2, "not a matrix");
+  return {tensor.data(), tensor.shape()[0], tensor.shape()[1]};
+}
+
+Tensor& gradient_of(TensorMap& gradients, std::string_view name) {
+  const auto found = gradients.find(name);
+  AFTUNE_CHECK(found != gradients.end(), name);
+  return found->second;
+}
+
+Tensor SegmentCall::token_rows(std::size_t width) const {
+  return Tensor::zeros({rows * sequence, width});
+}
+
+const Tensor& SegmentCall::parameter(std::string_view name) const {
+  const auto found = parameters.find(name);
+  AFTUNE_CHECK(found != parameters.end(), name);
+  return found->second;
+}
+
+Status SegmentCall::linear(const std::string& weight, const Tensor& x, Tensor& y,
+                           numerics::Store store) const {
+  return at(weight + ": product",
+            numerics::linear(engine, matrix(x), matrix(parameter(weight)), matrix(y), store));
+}
+
+Status SegmentCall::linear_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
+                                Tensor& dx, numerics::Store store, TensorMap& gradients) const {
+  AFTUNE_TRY(at(
+      weight + ": weight gradient",
+      numerics::linear_grad_weight(engine, matrix(dy), matrix(x),
+                                   matrix(gradient_of(gradients, weight)), numerics::Store::kAdd)));
+  return at(weight + ": input gradient",
+            numerics::linear_grad_input(engine, matrix(dy), matrix(parameter(weight)), matrix(dx),
+                                        store));
+}
+
+Tensor SegmentCall::norm(const std::string& weight, const Tensor& x) const {
+  Tensor y = token_rows(config.hidden_size);
+  numerics::rms_norm(engine, matrix(x), parameter(weight).f32(), config.rms_norm_eps, matrix(y));
+  return y;
+}
+
+void SegmentCall::norm_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
+                            Tensor& dx, numerics::Store store, TensorMap& gradients) const {
+  numerics::rms_norm_grad(engine, matrix(x), parameter(weight).f32(), config.rms_norm_eps,
+                          matrix(dy), matrix(dx), store, gradient_of(gradients, weight).f32());
+}
+
+}  // namespace aftune::model

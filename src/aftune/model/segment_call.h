@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every operation of one segment call shares, and the operations that use a parameter. Inside
+// the model module only; the order in which they are called is docs/formats/llama.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "aftune/model/llama_config.h"
+#include "aftune/numerics/engine.h"
+#include "aftune/numerics/matrix.h"
+#include "aftune/tensor/tensor_map.h"
+
+namespace aftune::model {
+
+/// A rank 2 fp32 tensor as numerics takes it.
+numerics::ConstMatrix matrix(const Tensor& tensor);
+numerics::Matrix matrix(Tensor& tensor);
+
+/// `status`, where a kNonFinite gets the text "PLACE: non-finite value" and nothing else: it goes
+/// into abort entries, which must not depend on which thread met which element first.
+template <typename T>
+Result<T> at(std::string_view place, Result<T> result) {
+  if (result) return result;
+  if (result.error().code != Code::kNonFinite) return std::move(result).in(std::string(place));
+  return Error{Code::kNonFinite, std::string(place) + ": non-finite value"};
+}
+
+/// Borrows everything; lives as long as one forward or backward.
+struct SegmentCall {
+  const numerics::Engine& engine;
+  const LlamaConfig& config;
+  const TensorMap& parameters;
+  std::size_t rows;
+  std::size_t sequence;
+  const Tensor& cos;  // [sequence, head_dim / 2]
+  const Tensor& sin;
+
+  /// Zeros [rows * sequence, width].
+  [[nodiscard]] Tensor token_rows(std::size_t width) const;
+  /// Requires: the parameter is there.
+  [[nodiscard]] const Tensor& parameter(std::string_view name) const;
+
+  /// y = x w^T, or y + x w^T.
+  [[nodiscard]] Status linear(const std::string& weight, const Tensor& x, Tensor& y,
+                              numerics::Store store) const;
+  /// Adds dy^T x to the weight's gradient, then writes or adds dy w to dx.
+  [[nodiscard]] Status linear_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
+                                   Tensor& dx, numerics::Store store, TensorMap& gradients) const;
+
+  [[nodiscard]] Tensor norm(const std::string& weight, const Tensor& x) const;
+  /// Writes or adds to dx, and adds to the weight's gradient.
+  void norm_grad(const std::string& weight, const Tensor& x, const Tensor& dy, Tensor& dx,
+                 numerics::Store store, TensorMap& gradients) const;
+};
+
+/// Requires: the gradient is there.
+Tensor& gradient_of(TensorMap& gradients, std::string_view name);
+
+}  // namespace aftune::model

@@ -27,7 +27,7 @@ class BatchSource {
   /// The rows of a step, in order.
   [[nodiscard]] std::vector<std::uint64_t> rows(std::uint64_t step);
   /// Its micro-batches; `counted` is that of the whole step in each.
-  /// Errors: kInvalidInput for a malformed row, a token id outside int32, or no counted token.
+  /// Errors: kInvalidInput for a malformed row, naming it, or a step without a counted token.
   Result<std::vector<model::MicroBatch>> micro_batches(std::uint64_t step);
 
  private:

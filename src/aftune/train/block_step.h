@@ -53,9 +53,12 @@ class BlockStep {
   [[nodiscard]] const BlockState& state() const { return state_; }
 
  private:
+  [[nodiscard]] const model::Segment& own_segment(std::uint32_t segment) const;
+
   const numerics::Engine& engine_;
   const model::Llama& model_;
   const model::Partition& partition_;
+  std::uint32_t block_;
   BlockState& state_;
   TensorMap gradients_;
   std::map<std::uint32_t, model::SegmentTape> tapes_;

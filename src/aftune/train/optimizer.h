@@ -7,6 +7,7 @@
 #include <string>
 
 #include "aftune/base/result.h"
+#include "aftune/codec/json.h"
 #include "aftune/codec/json_reader.h"
 #include "aftune/numerics/engine.h"
 #include "aftune/tensor/tensor_map.h"
@@ -45,8 +46,8 @@ double learning_rate(const ScheduleSpec& schedule, std::uint64_t step);
 using GradientSquares = std::map<std::string, double, std::less<>>;
 
 struct ClipOutcome {
-  double norm = 0;    // sqrt of the sum in ascending name order
-  float factor = 1;   // min(1, max_norm / (norm + 1e-6)) in fp64, rounded once
+  double norm = 0;   // sqrt of the sum in ascending name order
+  float factor = 1;  // min(1, max_norm / (norm + 1e-6)) in fp64, rounded once
 };
 /// Errors: kNonFinite if the norm is not finite.
 Result<ClipOutcome> clip_factor(const ClipSpec& clip, const GradientSquares& all);
@@ -65,6 +66,8 @@ BlockState initial_state(const OptimizerSpec& spec, TensorMap parameters);
 Status update_block(const numerics::Engine& engine, const OptimizerSpec& spec, double lr,
                     std::uint64_t step, float clip, const TensorMap& gradients, BlockState& state);
 
+/// The contract's objects, both ways; the readers refuse members that they do not know.
+/// Errors: kInvalidInput naming the member; kUnsupported for an unknown kind.
 codec::Json to_contract(const OptimizerSpec& spec);
 codec::Json to_contract(const ScheduleSpec& spec);
 codec::Json to_contract(const ClipSpec& spec);

@@ -42,7 +42,9 @@ struct StepOutcome {
 };
 
 /// Runs step `step` over `batches` and updates the states in place.
-/// Errors: kNonFinite with the place ("step 7: segment 2: ..."); the observer's.
+/// Requires: blocks[i] is that of layer block i. Every micro-batch holds the same `counted`.
+/// Errors: kNonFinite with the place ("step 7: micro-batch 0: segment 2: ..."), the same on every
+///         machine; the observer's, under the same places. The states are unspecified then.
 Result<StepOutcome> run_step(const TrainSpec& spec, std::uint64_t step,
                              const model::Partition& partition,
                              const std::vector<model::MicroBatch>& batches,

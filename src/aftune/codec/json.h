@@ -3,10 +3,13 @@
 // Rules and limits: docs/formats/json.md.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -24,10 +27,11 @@ class Json {
 
   Json() = default;  // null
   Json(bool value) : v_(value) {}
-  Json(std::int64_t value) : v_(value) {}
+  /// Requires of integers: within +-2^53; larger ones are spelt as strings.
+  Json(std::int64_t value) : v_(checked(value)) {}
   Json(int value) : v_(std::int64_t{value}) {}
   Json(unsigned value) : v_(std::int64_t{value}) {}
-  Json(std::uint64_t value) : v_(static_cast<std::int64_t>(value)) {}
+  Json(std::uint64_t value) : v_(checked(value)) {}
   Json(double value) : v_(value) {}
   Json(std::string value) : v_(std::move(value)) {}
   Json(std::string_view value) : v_(std::string(value)) {}
@@ -52,9 +56,16 @@ class Json {
   friend bool operator==(const Json&, const Json&) = default;
 
  private:
+  static std::int64_t checked(std::int64_t value);
+  static std::int64_t checked(std::uint64_t value);
+
   std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Array, Object> v_{nullptr};
 };
 
+inline constexpr std::int64_t kMaxJsonInteger = std::int64_t{1} << 53;
+
+/// `depth` counts arrays and objects around a value and itself: 0 allows one scalar. `values`
+/// counts scalars, arrays and objects, not names.
 struct JsonLimits {
   std::uint64_t bytes = std::uint64_t{1} << 20;
   unsigned depth = 32;
@@ -69,14 +80,15 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits);
 Result<Json> parse_canonical_json(std::string_view text, const JsonLimits& limits);
 
 /// RFC 8785. Requires: no real numbers (our documents spell them as hex-float strings), names
-/// ordered alike in UTF-8 and UTF-16 (checked: names are ASCII).
+/// ordered alike in UTF-8 and UTF-16 (checked: names are ASCII), strings in UTF-8.
 std::string canonical_json(const Json& value);
 
-/// Indented, for files that people read and no digest covers. Reals as their shortest form.
+/// Indented, with a final newline, for files that people read and no digest covers. Reals in the
+/// shortest form that reads back as the same real. Requires: finite reals, strings in UTF-8.
 std::string pretty_json(const Json& value);
 
 /// C99 hexadecimal spelling of a finite number, one for each: "0x1.8p-3", "0x0p+0", "-0x0p+0".
-/// A float is spelt as the double of the same value.
+/// A float is spelt as the double of the same value. Rule: docs/formats/json.md.
 std::string hex_float(double value);
 
 /// Errors: kInvalidInput unless `text` is exactly hex_float of some finite number.

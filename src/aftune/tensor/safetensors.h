@@ -12,7 +12,8 @@
 namespace aftune {
 
 /// A file mapped read-only, its header checked: ranges inside the file, no overlap, no hole,
-/// sizes that agree with dtype and shape, no duplicate name.
+/// sizes that agree with dtype and shape, no duplicate name. Elements are aligned to their size:
+/// a tensor that does not lie so in the file is copied.
 /// Threads: safe to read from many.
 class SafetensorsFile {
  public:
@@ -34,6 +35,7 @@ class SafetensorsFile {
  private:
   SafetensorsFile() = default;
   std::vector<MappedFile> file_;  // one, or none when parsed from memory
+  std::vector<Tensor> copies_;    // of tensors that are not aligned in the file
   std::map<std::string, TensorView, std::less<>> tensors_;
   std::map<std::string, std::string, std::less<>> metadata_;
 };
@@ -49,6 +51,7 @@ struct NamedTensor {
 std::string safetensors_header(std::vector<NamedTensor> tensors);
 
 /// Writes header and elements in ascending name order, durably, whole or not at all.
+/// Requires: unique names. Cost: the elements are written from where they are, not copied.
 /// Errors: kUnavailable.
 Status write_safetensors(const Path& path, std::vector<NamedTensor> tensors);
 

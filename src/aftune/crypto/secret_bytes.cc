@@ -24,4 +24,6 @@ bool SecretBytes::equals(Bytes other) const {
          CRYPTO_memcmp(bytes_.data(), other.data(), other.size()) == 0;
 }
 
+void wipe(std::span<char> text) { OPENSSL_cleanse(text.data(), text.size()); }
+
 }  // namespace aftune::crypto

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <utility>
 
 #include "aftune/base/bytes.h"
@@ -25,5 +26,8 @@ class SecretBytes {
  private:
   ByteBuffer bytes_;
 };
+
+/// Overwrites a temporary copy of a secret in a way that the compiler keeps.
+void wipe(std::span<char> text);
 
 }  // namespace aftune::crypto

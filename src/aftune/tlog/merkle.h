@@ -13,7 +13,7 @@
 
 namespace aftune::tlog {
 
-Digest leaf_hash(Bytes leaf);                             // SHA-256(0x00 || leaf)
+Digest leaf_hash(Bytes leaf);                               // SHA-256(0x00 || leaf)
 Digest node_hash(const Digest& left, const Digest& right);  // SHA-256(0x01 || left || right)
 
 /// The root over leaf hashes; SHA-256 of nothing for none.

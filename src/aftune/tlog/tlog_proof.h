@@ -15,6 +15,7 @@ struct TlogProof {
   std::uint64_t index = 0;
   std::vector<Digest> path;
   std::string checkpoint_note;
+  ByteBuffer extra{};  // opaque, authenticated by nothing; empty for none
 };
 
 std::string encode_tlog_proof(const TlogProof& proof);

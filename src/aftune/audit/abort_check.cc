@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/audit/abort_check.h"
+
+#include <fmt/format.h>
+
+#include "aftune/train/step.h"
+
+namespace aftune::audit {
+namespace {
+
+class NoObserver final : public train::StepObserver {
+ public:
+  Status on_edge(const train::EdgeId&, train::EdgeTensor) override { return ok(); }
+  Status before_update(std::uint32_t) override { return ok(); }
+};
+
+Result<std::vector<train::BlockState>> states_before(const trace::Openings& openings,
+                                                     const trace::Timeline& timeline,
+                                                     std::uint64_t step_block) {
+  std::vector<train::BlockState> states;
+  for (std::uint32_t block = 0; block < timeline.layer_blocks(); ++block) {
+    AFTUNE_TRY(train::BlockState state, openings.state(block, step_block));
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
+/// The text of the error that ends the run at `last`, or empty if every step up to it ends well.
+Result<std::string> reason_of(const trace::Contract& contract, const numerics::Engine& engine,
+                              trace::SideInputs& inputs, const trace::Openings& openings,
+                              std::uint64_t last) {
+  const trace::Timeline timeline(contract);
+  const std::uint64_t from = timeline.stored_before(last / contract.grid.steps_per_block);
+  AFTUNE_TRY(std::vector<train::BlockState> states, states_before(openings, timeline, from));
+  const model::Partition partition = contract.partition();
+  std::vector<train::BlockStep> workers;
+  workers.reserve(states.size());
+  for (std::uint32_t block = 0; block < states.size(); ++block) {
+    workers.emplace_back(engine, inputs.model(), partition, block, states[block]);
+  }
+  NoObserver nobody;
+  for (std::uint64_t step = timeline.first_step(from); step <= last; ++step) {
+    AFTUNE_TRY(const auto batches, inputs.batches().micro_batches(step));
+    const auto outcome =
+        train::run_step(contract.training, step, partition, batches, workers, nobody);
+    if (outcome) continue;
+    if (outcome.error().code != Code::kNonFinite) return outcome.error();
+    return step == last ? outcome.error().what : std::string();
+  }
+  return std::string();
+}
+
+}  // namespace
+
+void check_abort(const trace::Contract& contract, const numerics::Engine& engine,
+                 trace::SideInputs& inputs, const trace::Openings& openings, const RunFacts& facts,
+                 Judge& judge) {
+  const trace::AbortEntry& abort = *facts.abort;
+  const std::string place = fmt::format("abort at step {}", abort.step);
+  const auto list = openings.abort_list(abort.list);
+  if (!list) {
+    judge.weigh(Check::kList, place, list.error());
+    return;
+  }
+  if (abort.cause == "fault") {
+    judge.leave_open(fmt::format("the run ended by a fault of the provider's machine: {}",
+                                 list->reason));
+    return;
+  }
+  const trace::Timeline timeline(contract);
+  if (abort.step >= contract.steps || list->step != abort.step ||
+      timeline.position_of_step(abort.step) != facts.abort_position) {
+    judge.reject(Check::kAbort, place,
+                 fmt::format("the abort stands at entry {} and names another step",
+                             facts.abort_position));
+    return;
+  }
+  const auto reason = reason_of(contract, engine, inputs, openings, abort.step);
+  if (!reason) {
+    judge.weigh(Check::kState, place, reason.error());
+  } else if (*reason != list->reason) {
+    judge.reject(Check::kAbort, place,
+                 fmt::format("the run says \"{}\", the replay says \"{}\"", list->reason,
+                             reason->empty() ? "the step ends well" : *reason));
+  } else {
+    judge.leave_open("the run was aborted, and the replay aborts at the same place");
+  }
+}
+
+}  // namespace aftune::audit

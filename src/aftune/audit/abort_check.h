@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "aftune/audit/whole_run.h"
+#include "aftune/numerics/engine.h"
+
+namespace aftune::audit {
+
+/// Replays the whole model from the newest stored states before the abort: it must leave the
+/// finite numbers at the step and operation that the abort names. Then the run is proven aborted
+/// and the verdict stays open; a fault cannot be proven and stays open, too.
+void check_abort(const trace::Contract& contract, const numerics::Engine& engine,
+                 trace::SideInputs& inputs, const trace::Openings& openings, const RunFacts& facts,
+                 Judge& judge);
+
+}  // namespace aftune::audit

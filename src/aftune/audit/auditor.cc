@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/audit/auditor.h"
+
+#include <fmt/format.h>
+
+#include "aftune/audit/abort_check.h"
+#include "aftune/audit/block_replay.h"
+#include "aftune/audit/whole_run.h"
+#include "aftune/tlog/tiles.h"
+
+namespace aftune::audit {
+namespace {
+
+Verdict empty_verdict(const AuditRequest& request) {
+  const trace::Contract& contract = request.contract;
+  Verdict verdict;
+  verdict.origin = contract.origin();
+  verdict.contract_digest = contract.digest();
+  verdict.blocks_total = contract.block_count();
+  verdict.policy_blocks = contract.audit.blocks;
+  verdict.weights_disclosed = contract.audit.weights_disclosed;
+  verdict.layer_blocks = contract.partition().block_count;
+  verdict.step_blocks = contract.step_block_count();
+  verdict.steps = contract.steps;
+  verdict.not_checked.push_back(
+      "witnesses: none were agreed, so nobody can say when the log was written or whether another "
+      "reader was shown another log");
+  if (contract.audit.weights_disclosed) {
+    verdict.not_checked.push_back(
+        "secrecy: the contract discloses weights to the verifier, who may be the client");
+  }
+  return verdict;
+}
+
+/// The base folder as the provider hands it over, and the data set.
+std::optional<trace::SideInputs> open_inputs(const AuditRequest& request, Judge& judge) {
+  const Path data = request.data ? *request.data : request.run.data();
+  Result<trace::SideInputs> inputs =
+      trace::SideInputs::open(request.contract, data, request.run.base());
+  if (inputs) return *std::move(inputs);
+  judge.weigh(Check::kData, "data, tokenizer or tables", inputs.error());
+  return std::nullopt;
+}
+
+std::optional<Digest> read_root_salt(const AuditRequest& request, Judge& judge) {
+  if (request.contract.base_public) return std::nullopt;
+  const auto text = read_text_file(request.run.root_salt(), 128);
+  if (!text) {
+    judge.weigh(Check::kBase, "root salt", text.error());
+    return std::nullopt;
+  }
+  const auto salt = parse_digest(std::string_view(*text).substr(0, text->find('\n')));
+  if (!salt) {
+    judge.weigh(Check::kBase, "root salt", salt.error());
+    return std::nullopt;
+  }
+  return *salt;
+}
+
+void check_end(const AuditRequest& request, const RunFacts& facts, Judge& judge) {
+  if (facts.closed || facts.abort) return;
+  const auto closes = trace::parse_utc(request.contract.closes_by);
+  if (closes && request.now > *closes) {
+    judge.reject(Check::kDeadline, "whole run",
+                 fmt::format("the run did not end by {}", request.contract.closes_by));
+  } else {
+    judge.leave_open("the run is not closed yet");
+  }
+}
+
+/// The blocks to replay, or an error of the request.
+Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request, bool closed,
+                                              Verdict& verdict, Judge& judge) {
+  const std::uint32_t rows = verdict.layer_blocks;
+  for (const BlockIndex& block : request.blocks) {
+    if (block.layer_block >= rows || block.step_block >= verdict.step_blocks) {
+      return Error{Code::kInvalidInput,
+                   fmt::format("block {},{} is outside the grid of {} layer blocks and {} step "
+                               "blocks",
+                               block.layer_block, block.step_block, rows, verdict.step_blocks)};
+    }
+  }
+  std::vector<BlockIndex> out = request.blocks;
+  verdict.drawn_by = out.empty() ? DrawnBy::kNone : DrawnBy::kHand;
+  if (request.all) {
+    verdict.drawn_by = DrawnBy::kAll;
+    out.clear();
+    for (std::uint32_t i = 0; i < rows; ++i) {
+      for (std::uint64_t j = 0; j < verdict.step_blocks; ++j) out.push_back({i, j});
+    }
+  }
+  if (!request.secret) return out;
+  verdict.drawn_by = DrawnBy::kSecret;
+  AFTUNE_TRY(const ByteBuffer secret, read_secret(*request.secret, request.contract));
+  if (!closed) {
+    judge.leave_open("nothing is drawn before the close: the secret was not used");
+    return out;
+  }
+  AFTUNE_TRY(const Pinned pinned, pin_checkpoint(*request.secret, verdict.checkpoint_note,
+                                                 request.contract.log_key()));
+  if (pinned == Pinned::kOther) {
+    judge.reject(Check::kLog, "final checkpoint",
+                 "the provider signed another final checkpoint before, for which blocks were drawn "
+                 "already");
+    return out;
+  }
+  AFTUNE_TRY(const tlog::Checkpoint final,
+             tlog::open_checkpoint(verdict.checkpoint_note, request.contract.log_key()));
+  out = draw_order(secret, tlog::checkpoint_text(final), rows, verdict.step_blocks);
+  out.resize(std::min<std::uint64_t>(
+      out.size(), std::max(request.draw_count, request.contract.audit.blocks)));
+  return out;
+}
+
+Outcome outcome_of(const Verdict& verdict, const RunFacts& facts) {
+  if (!verdict.findings.empty()) return Outcome::kReject;
+  std::uint64_t held = 0;
+  for (const ReplayedBlock& block : verdict.blocks) held += block.held && !block.rebuilt_only;
+  const bool all = held == verdict.blocks_total;
+  const bool drawn = verdict.drawn_by == DrawnBy::kSecret && held >= verdict.policy_blocks;
+  const bool enough = facts.closed && verdict.unchecked.empty() && (all || drawn);
+  return enough ? Outcome::kAccept : Outcome::kInconclusive;
+}
+
+void explain(const AuditRequest& request, const RunFacts& facts, Verdict& verdict) {
+  if (verdict.outcome != Outcome::kInconclusive) return;
+  if (verdict.drawn_by == DrawnBy::kHand) {
+    verdict.unchecked.push_back(
+        "blocks chosen by hand held, but only the contract's own draw or all blocks can accept");
+  }
+  if (verdict.drawn_by == DrawnBy::kNone && facts.closed) {
+    verdict.unchecked.push_back(
+        "no block was replayed: give --secret, --all or --block");
+  }
+  static_cast<void>(request);
+}
+
+void check_contents(const AuditRequest& request, const std::vector<std::string>& entries,
+                    const numerics::Engine& engine, Verdict& verdict, Judge& judge,
+                    RunFacts& facts, const std::vector<BlockIndex>& blocks) {
+  std::optional<trace::SideInputs> inputs = open_inputs(request, judge);
+  const std::optional<Digest> salt = read_root_salt(request, judge);
+  Result<trace::Openings> openings =
+      trace::Openings::open(request.run, request.contract, entries);
+  if (!openings) judge.weigh(Check::kMissing, "store", openings.error());
+  if (!inputs || !openings) return;
+  check_step_lists(request.contract, *openings, *inputs, entries.size(), judge);
+  check_state_lists(request.contract, *openings, *inputs, salt, entries.size(), judge, facts);
+  if (facts.closed) check_close(request.contract, *openings, *inputs, salt, judge, facts);
+  if (facts.close) {
+    for (const trace::BoundFile& file : facts.close->files) {
+      if (file.path == "model.safetensors") verdict.delivered_sha256 = file.sha256;
+    }
+    if (request.delivered) {
+      check_delivery(request.contract, *request.delivered, facts, judge);
+      verdict.delivery_checked = true;
+    }
+  }
+  if (facts.abort) {
+    check_abort(request.contract, engine, *inputs, *openings, facts, judge);
+    verdict.aborted = true;
+  }
+  if (facts.closed) {
+    replay_blocks(request.contract, engine, *inputs, *openings, blocks, request.on_block, judge,
+                  verdict);
+  }
+}
+
+/// The client's own copy must be the contract's: a mistake of the caller, not a lie.
+Status check_own_data(const AuditRequest& request) {
+  if (!request.data) return ok();
+  AFTUNE_TRY(const text::Dataset data, text::Dataset::load(*request.data));
+  const Digest root = data.root(request.contract.data_salt);
+  if (root == request.contract.data_root) return ok();
+  return Error{Code::kInvalidInput,
+               fmt::format("{} has root {}, the contract's data set has {}",
+                           request.data->string(), root.hex(), request.contract.data_root.hex())};
+}
+
+}  // namespace
+
+Result<Verdict> audit_run(const AuditRequest& request, const numerics::Engine& engine) {
+  AFTUNE_TRY(check_own_data(request));
+  Verdict verdict = empty_verdict(request);
+  Judge judge(verdict);
+  RunFacts facts;
+  std::vector<BlockIndex> blocks;
+  const auto log = tlog::read_log(request.run.log(), request.contract.log_key());
+  if (!log) {
+    judge.weigh(Check::kLog, "log", log.error());
+    AFTUNE_TRY([[maybe_unused]] const auto checked, choose_blocks(request, false, verdict, judge));
+  } else {
+    verdict.checkpoint_note = log->checkpoint_note;
+    verdict.entries = log->entries.size();
+    check_entries(request.contract, log->entries, judge, facts);
+    check_end(request, facts, judge);
+    AFTUNE_TRY(blocks, choose_blocks(request, facts.closed, verdict, judge));
+    check_contents(request, log->entries, engine, verdict, judge, facts, blocks);
+  }
+  verdict.outcome = outcome_of(verdict, facts);
+  explain(request, facts, verdict);
+  return verdict;
+}
+
+}  // namespace aftune::audit

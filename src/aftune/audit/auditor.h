@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// One audit: whole-run checks, the draw, the replays, the verdict. docs/formats/audit.md.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "aftune/audit/draw.h"
+#include "aftune/audit/verdict.h"
+#include "aftune/numerics/engine.h"
+#include "aftune/trace/run_folder.h"
+
+namespace aftune::audit {
+
+/// What to audit. At most one of secret, all and blocks says which blocks are replayed; with
+/// none, only the whole-run checks are made.
+struct AuditRequest {
+  const trace::Contract& contract;  // signatures verified
+  trace::RunFolder run;             // the provider's answer
+  std::optional<Path> secret;       // the client's secret file
+  bool all = false;
+  std::vector<BlockIndex> blocks;   // by hand
+  std::uint64_t draw_count = 0;     // with secret: at least the policy's; 0: the policy's
+  std::optional<Path> delivered;
+  std::optional<Path> data;         // the client's copy; else the run's, checked alike
+  std::int64_t now = 0;             // seconds since 1970
+  std::function<void(const ReplayedBlock&)> on_block;
+};
+
+/// Errors: kInvalidInput for a request that makes no sense (a block outside the grid, another
+///         contract's secret, a data set of the client's that is not the contract's); what the
+///         provider handed over never gives an error, but a verdict.
+Result<Verdict> audit_run(const AuditRequest& request, const numerics::Engine& engine);
+
+}  // namespace aftune::audit

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "aftune/audit/whole_run.h"
+#include "aftune/crypto/blake3.h"
+#include "aftune/tensor/safetensors.h"
+#include "aftune/trace/side_inputs.h"
+
+namespace aftune::audit {
+namespace {
+
+constexpr const char* kPlace = "delivered folder";
+
+void check_no_other_file(const Path& folder, const std::vector<trace::BoundFile>& files,
+                         Judge& judge) {
+  std::error_code error;
+  for (auto it = std::filesystem::directory_iterator(folder, error);
+       !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    const bool bound = std::any_of(files.begin(), files.end(),
+                                   [&](const trace::BoundFile& file) { return file.path == name; });
+    if (!bound) {
+      judge.reject(Check::kDelivery, kPlace, fmt::format("{} was not agreed on", name));
+    }
+  }
+  if (error) judge.leave_open(fmt::format("list {}: {}", folder.string(), error.message()));
+}
+
+/// The weights against the last states: names the tensor where the file's digest only says "no".
+void check_weights(const Path& file, const RunFacts& facts, Judge& judge) {
+  const auto weights = SafetensorsFile::open(file);
+  if (!weights) {
+    judge.weigh(Check::kDelivery, kPlace, weights.error());
+    return;
+  }
+  for (const auto& [name, last] : facts.last_parameters) {
+    const TensorView* tensor = weights->find(name);
+    if (tensor == nullptr || tensor->dtype != last.dtype || tensor->shape != last.shape) {
+      judge.reject(Check::kDelivery, kPlace,
+                   fmt::format("{} is missing or has another dtype or shape than {} {}", name,
+                               dtype_name(last.dtype), to_string(last.shape)));
+      continue;
+    }
+    const Digest found = crypto::blake3(tensor->bytes);
+    if (found == last.digest) continue;
+    judge.reject(Check::kDelivery, kPlace,
+                 fmt::format("{} is not the last state's: digest {}, committed {}", name,
+                             found.hex(), last.digest.hex()),
+                 last.digest.hex(), found.hex());
+  }
+  if (weights->tensors().size() != facts.last_parameters.size()) {
+    judge.reject(Check::kDelivery, kPlace,
+                 fmt::format("model.safetensors has {} tensors, the model has {}",
+                             weights->tensors().size(), facts.last_parameters.size()));
+  }
+}
+
+}  // namespace
+
+void check_delivery(const trace::Contract&, const Path& folder, const RunFacts& facts,
+                    Judge& judge) {
+  const std::vector<trace::BoundFile>& files = facts.close->files;
+  check_no_other_file(folder, files, judge);
+  check_weights(folder / "model.safetensors", facts, judge);
+  for (const trace::BoundFile& file : files) {
+    const Status held = trace::check_bound_file(file, folder);
+    if (!held) judge.weigh(Check::kDelivery, kPlace, held.error());
+  }
+}
+
+}  // namespace aftune::audit

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/audit/draw.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "aftune/base/endian.h"
+#include "aftune/base/hex.h"
+#include "aftune/crypto/domains.h"
+#include "aftune/crypto/sha256.h"
+
+namespace aftune::audit {
+namespace {
+
+constexpr std::uint64_t kMaxNoteBytes = std::uint64_t{1} << 16;
+
+}  // namespace
+
+std::vector<BlockIndex> draw_order(Bytes secret, std::string_view checkpoint_text,
+                                   std::uint32_t layer_blocks, std::uint64_t step_blocks) {
+  ByteBuffer message;
+  append(message, as_bytes(crypto::kDomainDraw));
+  append(message, as_bytes(checkpoint_text));
+  const Digest key = crypto::hmac_sha256(secret, message);
+  std::vector<std::pair<Digest, BlockIndex>> keyed;
+  keyed.reserve(layer_blocks * step_blocks);
+  for (std::uint64_t b = 0; b < layer_blocks * step_blocks; ++b) {
+    keyed.emplace_back(crypto::hmac_sha256(key.view(), store_be<std::uint64_t>(b)),
+                       BlockIndex{static_cast<std::uint32_t>(b % layer_blocks), b / layer_blocks});
+  }
+  std::sort(keyed.begin(), keyed.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<BlockIndex> out;
+  out.reserve(keyed.size());
+  for (const auto& [digest, block] : keyed) out.push_back(block);
+  return out;
+}
+
+Result<ByteBuffer> read_secret(const Path& file, const trace::Contract& contract) {
+  AFTUNE_TRY(const std::string text, read_text_file(file, 4096));
+  std::string_view hex = text;
+  if (hex.ends_with('\n')) hex.remove_suffix(1);
+  AFTUNE_TRY(ByteBuffer secret, from_hex(hex).in(file.string()));
+  if (secret.size() != 32) {
+    return Error{Code::kInvalidInput,
+                 fmt::format("{} has {} bytes, a secret has 32", file.string(), secret.size())};
+  }
+  if (trace::secret_commitment(contract.run_id, secret) != contract.audit.secret_sha256) {
+    return Error{Code::kInvalidInput,
+                 fmt::format("{} is not the secret that this contract commits to", file.string())};
+  }
+  return secret;
+}
+
+Result<Pinned> pin_checkpoint(const Path& secret_file, std::string_view note,
+                              const tlog::VerifierKey& key) {
+  AFTUNE_TRY(const tlog::Checkpoint final, tlog::open_checkpoint(note, key));
+  Path file = secret_file;
+  file += ".checkpoint";
+  Result<std::string> found = read_text_file(file, kMaxNoteBytes);
+  if (!found && found.error().code == Code::kNotFound) {
+    AFTUNE_TRY(write_new_file(file, as_bytes(note)));
+    return Pinned::kSame;
+  }
+  if (!found) return std::move(found).error();
+  AFTUNE_TRY(const tlog::Checkpoint pinned,
+             tlog::open_checkpoint(*found, key).in(file.string()));
+  return pinned == final ? Pinned::kSame : Pinned::kOther;
+}
+
+}  // namespace aftune::audit

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/audit/verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace aftune::audit {
+namespace {
+
+using codec::Json;
+
+constexpr std::size_t kShownFindings = 8;
+constexpr std::string_view kVerifier = "aftune 0.1.0, exact arithmetic 1";
+
+std::string_view drawn_name(DrawnBy by) {
+  switch (by) {
+    case DrawnBy::kNone: return "none";
+    case DrawnBy::kHand: return "hand";
+    case DrawnBy::kSecret: return "secret";
+    case DrawnBy::kAll: return "all";
+  }
+  return "?";
+}
+
+std::string block_list(const Verdict& verdict, bool rebuilt) {
+  std::string out;
+  for (const ReplayedBlock& block : verdict.blocks) {
+    if (block.rebuilt_only != rebuilt) continue;
+    out += fmt::format(" ({},{}){}", block.layer_block, block.step_block, block.held ? "" : "!");
+  }
+  return out;
+}
+
+std::uint64_t audited(const Verdict& verdict) {
+  return static_cast<std::uint64_t>(
+      std::count_if(verdict.blocks.begin(), verdict.blocks.end(),
+                    [](const ReplayedBlock& block) { return !block.rebuilt_only; }));
+}
+
+std::string headline(const Verdict& verdict) {
+  switch (verdict.outcome) {
+    case Outcome::kAccept:
+      return "ACCEPT: everything that was checked is exactly what both sides agreed";
+    case Outcome::kReject:
+      return "REJECT: the provider's evidence does not hold";
+    case Outcome::kInconclusive:
+      return "INCONCLUSIVE: nothing wrong was found, but not enough was checked";
+  }
+  return "";
+}
+
+std::string blocks_text(const Verdict& verdict) {
+  std::string out = fmt::format("  grid       {} layer blocks x {} step blocks, {} steps\n",
+                                verdict.layer_blocks, verdict.step_blocks, verdict.steps);
+  const std::uint64_t count = audited(verdict);
+  out += fmt::format("  replayed   {} of {} blocks (layer,step){}; chosen by: {}\n", count,
+                     verdict.blocks_total, block_list(verdict, false), drawn_name(verdict.drawn_by));
+  const std::string rebuilt = block_list(verdict, true);
+  if (!rebuilt.empty()) {
+    out += fmt::format("  rebuilt    {} to make start states that are not stored, compared alike\n",
+                       rebuilt.substr(1));
+  }
+  if (verdict.drawn_by == DrawnBy::kSecret && count > 0) {
+    const std::uint64_t tenth = std::max<std::uint64_t>(1, verdict.blocks_total / 10);
+    out += fmt::format(
+        "  chance     a lie inside one block would have been met with {:.1f} %, inside {} blocks "
+        "with {:.1f} %\n",
+        100 * detection_probability(verdict.blocks_total, 1, count), tenth,
+        100 * detection_probability(verdict.blocks_total, tenth, count));
+  }
+  return out;
+}
+
+Json finding_json(const Finding& finding) {
+  Json::Object out{{"check", Json(check_name(finding.check))},
+                   {"message", Json(finding.message)},
+                   {"place", Json(finding.place)}};
+  if (!finding.committed.empty()) out["committed"] = finding.committed;
+  if (!finding.recomputed.empty()) out["recomputed"] = finding.recomputed;
+  return out;
+}
+
+Json strings_json(const std::vector<std::string>& texts) {
+  Json::Array out;
+  for (const std::string& text : texts) out.emplace_back(text);
+  return out;
+}
+
+Json predicate(const Verdict& verdict) {
+  Json::Array findings, blocks;
+  for (const Finding& finding : verdict.findings) findings.push_back(finding_json(finding));
+  for (const ReplayedBlock& block : verdict.blocks) {
+    blocks.emplace_back(Json::Object{
+        {"held", Json(block.held)},
+        {"layer_block", Json(block.layer_block)},
+        {"rebuilt_only", Json(block.rebuilt_only)},
+        {"seconds", Json(fmt::format("{:.3f}", block.seconds))},
+        {"step_block", Json(block.step_block)}});
+  }
+  return Json::Object{{"blocks", Json(std::move(blocks))},
+                      {"blocks_total", Json(verdict.blocks_total)},
+                      {"checkpoint", Json(verdict.checkpoint_note)},
+                      {"delivery_checked", Json(verdict.delivery_checked)},
+                      {"drawn_by", Json(drawn_name(verdict.drawn_by))},
+                      {"findings", Json(std::move(findings))},
+                      {"not_checked", strings_json(verdict.not_checked)},
+                      {"outcome", Json(outcome_name(verdict.outcome))},
+                      {"policy_blocks", Json(verdict.policy_blocks)},
+                      {"unchecked", strings_json(verdict.unchecked)},
+                      {"verifier", Json(kVerifier)}};
+}
+
+}  // namespace
+
+std::string_view outcome_name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kAccept: return "ACCEPT";
+    case Outcome::kReject: return "REJECT";
+    case Outcome::kInconclusive: return "INCONCLUSIVE";
+  }
+  return "?";
+}
+
+std::string_view check_name(Check check) {
+  switch (check) {
+    case Check::kLog: return "log";
+    case Check::kEntry: return "entry";
+    case Check::kList: return "list";
+    case Check::kData: return "data";
+    case Check::kRule: return "rule";
+    case Check::kBase: return "base";
+    case Check::kState: return "state";
+    case Check::kActivation: return "activation";
+    case Check::kGradient: return "gradient";
+    case Check::kLoss: return "loss";
+    case Check::kNorm: return "norm";
+    case Check::kModelRoot: return "model-root";
+    case Check::kDelivery: return "delivery";
+    case Check::kMissing: return "missing";
+    case Check::kDeadline: return "deadline";
+    case Check::kAbort: return "abort";
+  }
+  return "?";
+}
+
+std::string verdict_text(const Verdict& verdict) {
+  std::string out = headline(verdict) + "\n";
+  out += fmt::format("  contract   {}\n", verdict.contract_digest.hex());
+  out += fmt::format("  log        {} entries\n", verdict.entries);
+  out += blocks_text(verdict);
+  out += fmt::format("  delivered  {}\n", verdict.delivery_checked
+                                              ? "compared with the last states, file by file"
+                                              : "NOT CHECKED: no --delivered folder was given");
+  for (std::size_t i = 0; i < std::min(verdict.findings.size(), kShownFindings); ++i) {
+    const Finding& finding = verdict.findings[i];
+    out += fmt::format("  found      [{}] {}: {}\n", check_name(finding.check), finding.place,
+                       finding.message);
+  }
+  if (verdict.findings.size() > kShownFindings) {
+    out += fmt::format("  found      and {} more\n", verdict.findings.size() - kShownFindings);
+  }
+  for (const std::string& text : verdict.unchecked) out += "  open       " + text + "\n";
+  for (const std::string& text : verdict.not_checked) out += "  not told   " + text + "\n";
+  return out;
+}
+
+codec::Json verdict_statement(const Verdict& verdict) {
+  Json::Array subject;
+  subject.emplace_back(Json::Object{
+      {"digest", Json(Json::Object{{"sha256", Json(verdict.contract_digest.hex())}})},
+      {"name", Json(verdict.origin)}});
+  if (verdict.delivered_sha256) {
+    subject.emplace_back(Json::Object{
+        {"digest", Json(Json::Object{{"sha256", Json(verdict.delivered_sha256->hex())}})},
+        {"name", Json("model.safetensors")}});
+  }
+  return Json::Object{{"_type", Json("https://in-toto.io/Statement/v1")},
+                      {"predicate", predicate(verdict)},
+                      {"predicateType", Json("urn:aftune:verdict:1")},
+                      {"subject", Json(std::move(subject))}};
+}
+
+double detection_probability(std::uint64_t total, std::uint64_t bad, std::uint64_t sampled) {
+  if (bad == 0 || sampled == 0) return 0;
+  if (bad + sampled > total) return 1;
+  double missed = 1;
+  for (std::uint64_t i = 0; i < sampled; ++i) {
+    missed *= static_cast<double>(total - bad - i) / static_cast<double>(total - i);
+  }
+  return 1 - missed;
+}
+
+}  // namespace aftune::audit

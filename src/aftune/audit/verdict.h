@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an audit says: docs/formats/audit.md, "Outcome" and "Verdict file".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aftune/base/result.h"
+#include "aftune/codec/json.h"
+#include "aftune/crypto/digest.h"
+
+namespace aftune::audit {
+
+enum class Outcome { kAccept, kReject, kInconclusive };
+std::string_view outcome_name(Outcome outcome);  // "ACCEPT", ...
+
+/// What a check is about; its name is the finding's "check".
+enum class Check {
+  kLog,         // signatures, tiles, growth, origin
+  kEntry,       // an entry that the contract does not imply at its place
+  kList,        // a list that the contract does not imply, or with other bytes than committed
+  kData,        // rows, counts, data set, tokenizer
+  kRule,        // learning rate, norm or clip factor do not follow
+  kBase,        // P(i,0) is not what the contract implies
+  kState,
+  kActivation,
+  kGradient,
+  kLoss,
+  kNorm,        // a gradient's sum of squares
+  kModelRoot,   // the close binds another model than the last states
+  kDelivery,    // the delivered folder is not what the close binds
+  kMissing,     // committed and not handed over
+  kDeadline,    // not closed by the contract's date
+  kAbort,       // an abort that does not repeat
+};
+std::string_view check_name(Check check);  // "activation", "model-root", ...
+
+/// One check that failed: evidence for REJECT.
+struct Finding {
+  Check check = Check::kLog;
+  std::string place;    // "layer block 2, step block 1" or "whole run"
+  std::string message;  // what, where, both values
+  std::string committed, recomputed;  // digests or hex floats, where the check compares such
+};
+
+/// One block that was replayed.
+struct ReplayedBlock {
+  std::uint32_t layer_block = 0;
+  std::uint64_t step_block = 0;
+  bool held = false;
+  bool rebuilt_only = false;  // replayed to make another block's start state
+  double seconds = 0;
+};
+
+enum class DrawnBy { kNone, kHand, kSecret, kAll };
+
+struct Verdict {
+  Outcome outcome = Outcome::kInconclusive;
+  std::vector<Finding> findings;         // the most telling first
+  std::vector<std::string> unchecked;    // what kept the audit from ACCEPT, not the provider's fault
+  std::vector<std::string> not_checked;  // what this audit does not speak of
+  std::vector<ReplayedBlock> blocks;
+  DrawnBy drawn_by = DrawnBy::kNone;
+  std::uint64_t blocks_total = 0, policy_blocks = 0;
+  std::string origin;
+  Digest contract_digest;
+  std::uint64_t entries = 0;
+  std::string checkpoint_note;
+  std::optional<Digest> delivered_sha256;  // of model.safetensors, as the close binds it
+  bool delivery_checked = false;
+  bool weights_disclosed = false;
+  bool aborted = false;
+  std::uint32_t layer_blocks = 0;
+  std::uint64_t step_blocks = 0, steps = 0;
+};
+
+/// The text for people: the verdict in one line, then what was checked, found and not checked.
+/// `values`: whether tensor values may be shown to the reader.
+std::string verdict_text(const Verdict& verdict);
+
+/// The in-toto Statement v1.
+codec::Json verdict_statement(const Verdict& verdict);
+
+/// 1 - C(total - bad, sampled) / C(total, sampled): chance that a draw meets one of `bad` blocks.
+double detection_probability(std::uint64_t total, std::uint64_t bad, std::uint64_t sampled);
+
+}  // namespace aftune::audit

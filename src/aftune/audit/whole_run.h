@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an audit checks without replay: every entry, every list, the base, the close.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "aftune/audit/judge.h"
+#include "aftune/trace/model_root.h"
+#include "aftune/trace/openings.h"
+
+namespace aftune::audit {
+
+/// What the whole-run checks learnt and later checks need.
+struct RunFacts {
+  bool closed = false;
+  std::optional<trace::AbortEntry> abort;
+  std::uint64_t abort_position = 0;
+  std::optional<trace::CloseList> close;
+  /// Digests of the last states' parameters, by name; complete if the run closed.
+  std::map<std::string, trace::RootedTensor, std::less<>> last_parameters;
+};
+
+/// Entries in order and of the right shape, up to a close or an abort.
+void check_entries(const trace::Contract& contract, const std::vector<std::string>& entries,
+                   Judge& judge, RunFacts& facts);
+
+/// Lists of all steps: rows, counts, learning rate, norm and clip factor.
+void check_step_lists(const trace::Contract& contract, const trace::Openings& openings,
+                      trace::SideInputs& inputs, std::uint64_t entry_count, Judge& judge);
+
+/// Lists of all states; P(i,0) against the base root and zero moments.
+void check_state_lists(const trace::Contract& contract, const trace::Openings& openings,
+                       const trace::SideInputs& inputs, const std::optional<Digest>& root_salt,
+                       std::uint64_t entry_count, Judge& judge, RunFacts& facts);
+
+/// The close's model root and files against the last states and the contract.
+void check_close(const trace::Contract& contract, const trace::Openings& openings,
+                 const trace::SideInputs& inputs, const std::optional<Digest>& root_salt,
+                 Judge& judge, RunFacts& facts);
+
+/// The delivered folder, file by file and tensor by tensor. Requires: facts.close.
+void check_delivery(const trace::Contract& contract, const Path& folder, const RunFacts& facts,
+                    Judge& judge);
+
+}  // namespace aftune::audit

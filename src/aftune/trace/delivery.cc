@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/trace/delivery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "aftune/crypto/sha256.h"
+#include "aftune/model/model_folder.h"
+#include "aftune/tensor/safetensors.h"
+#include "aftune/trace/side_inputs.h"
+
+namespace aftune::trace {
+namespace {
+
+constexpr const char* kWeights = "model.safetensors";
+
+std::vector<BoundFile> expected_files(const Contract& contract, const TensorMap& parameters) {
+  std::vector<BoundFile> files = contract.companions;
+  files.push_back(expected_weights(parameters));
+  std::sort(files.begin(), files.end(),
+            [](const BoundFile& a, const BoundFile& b) { return a.path < b.path; });
+  return files;
+}
+
+Status check_folder(const std::vector<BoundFile>& files, const Path& folder) {
+  for (const BoundFile& file : files) {
+    AFTUNE_TRY(check_bound_file(file, folder)
+                   .in(folder.string() + " exists and is not this run's model"));
+  }
+  return ok();
+}
+
+}  // namespace
+
+BoundFile expected_weights(const TensorMap& parameters) {
+  std::vector<NamedTensor> named;
+  for (const auto& [name, tensor] : parameters) named.push_back({name, tensor.view()});
+  crypto::Sha256 hash;
+  const std::string header = safetensors_header(named);
+  hash.update(as_bytes(header));
+  std::uint64_t size = header.size();
+  for (const auto& [name, tensor] : parameters) {
+    hash.update(tensor.bytes());
+    size += tensor.bytes().size();
+  }
+  return {kWeights, size, hash.digest()};
+}
+
+std::uint64_t expected_weights_size(const Contract& contract) {
+  std::vector<NamedTensor> named;
+  std::uint64_t size = 0;
+  for (const TensorSpec& spec : model::parameter_specs(contract.architecture)) {
+    named.push_back({spec.name, {spec.dtype, spec.shape, {}}});
+    size += *element_count(spec.shape) * element_size(spec.dtype);
+  }
+  return size + safetensors_header(std::move(named)).size();
+}
+
+Result<std::vector<BoundFile>> deliver(const Contract& contract, const Path& base,
+                                       const TensorMap& parameters, const Path& folder) {
+  for (const BoundFile& file : contract.companions) {
+    AFTUNE_TRY(check_bound_file(file, base));
+  }
+  std::vector<BoundFile> files = expected_files(contract, parameters);
+  std::error_code error;
+  if (std::filesystem::exists(folder, error)) {
+    AFTUNE_TRY(check_folder(files, folder));
+    return files;
+  }
+  Path staged = folder;
+  staged += fmt::format(".tmp-{}", contract.digest().hex().substr(0, 8));
+  for (int i = 0; std::filesystem::exists(staged, error); ++i) {  // left by a killed run: kept
+    staged = folder;
+    staged += fmt::format(".tmp-{}-{}", contract.digest().hex().substr(0, 8), i);
+  }
+  AFTUNE_TRY(model::write_model_folder(staged, base, parameters));
+  std::filesystem::rename(staged, folder, error);
+  if (error) {
+    return Error{Code::kUnavailable, fmt::format("rename {} to {}: {}", staged.string(),
+                                                 folder.string(), error.message())};
+  }
+  AFTUNE_TRY(sync_folder(folder.has_parent_path() ? folder.parent_path() : Path(".")));
+  AFTUNE_TRY(check_folder(files, folder));
+  return files;
+}
+
+}  // namespace aftune::trace

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/trace/openings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "aftune/crypto/blake3.h"
+#include "aftune/model/model_folder.h"
+#include "aftune/trace/entry.h"
+#include "aftune/trace/state_view.h"
+
+namespace aftune::trace {
+namespace {
+
+std::string tensor_label(std::uint32_t block, std::uint64_t step_block, const StateTensor& tensor) {
+  return fmt::format("{} {} of {}", role_name(tensor.role), tensor.spec.name,
+                     describe({EntryKind::kState, block, step_block, 0}));
+}
+
+Error not_committed(const std::string& what, const Digest& committed, const Digest& found) {
+  return {Code::kCorrupt,
+          fmt::format("{} has digest {}, committed is {}", what, found.hex(), committed.hex())};
+}
+
+}  // namespace
+
+Openings::Openings(const RunFolder& run, const Contract& contract,
+                   const std::vector<std::string>& entries, Store store)
+    : run_(run),
+      contract_(contract),
+      entries_(entries),
+      timeline_(contract),
+      store_(std::move(store)) {}
+
+Result<Openings> Openings::open(const RunFolder& run, const Contract& contract,
+                                const std::vector<std::string>& entries) {
+  AFTUNE_TRY(Store store, Store::open(run.store(), Store::Open::kExisting));
+  return Openings(run, contract, entries, std::move(store));
+}
+
+Result<std::string> Openings::list_text(std::uint64_t position) const {
+  const Place place = timeline_.at(position);
+  if (position >= entries_.size()) {
+    return Error{Code::kNotFound, fmt::format("entry {} ({}) is missing: the log has {} entries",
+                                              position, describe(place), entries_.size())};
+  }
+  AFTUNE_TRY(const Digest digest, decode_entry(entries_[position], position, place));
+  AFTUNE_TRY(const ByteBuffer bytes,
+             store_.get(digest, kMaxListBytes).in("list of " + describe(place)));
+  return std::string(as_text(bytes));
+}
+
+Result<StateList> Openings::state_list(std::uint32_t block, std::uint64_t step_block) const {
+  AFTUNE_TRY(const std::string text, list_text(timeline_.position_of_state(block, step_block)));
+  return decode_state_list(contract_, block, step_block, text);
+}
+
+Result<StepList> Openings::step_list(std::uint64_t step) const {
+  AFTUNE_TRY(const std::string text, list_text(timeline_.position_of_step(step)));
+  return decode_step_list(contract_, step, text);
+}
+
+Result<CloseList> Openings::close_list() const {
+  AFTUNE_TRY(const std::string text, list_text(timeline_.position_of_close()));
+  return decode_close_list(text);
+}
+
+Result<AbortList> Openings::abort_list(const Digest& list) const {
+  AFTUNE_TRY(const ByteBuffer bytes, store_.get(list, kMaxListBytes).in("list of abort"));
+  return decode_abort_list(as_text(bytes));
+}
+
+Result<train::BlockState> Openings::state(std::uint32_t block, std::uint64_t step_block) const {
+  AFTUNE_TRY(const StateList list, state_list(block, step_block));
+  return step_block == 0 ? base_state(block, list) : stored_state(block, list, step_block);
+}
+
+Result<train::BlockState> Openings::base_state(std::uint32_t block, const StateList& list) const {
+  AFTUNE_TRY(const model::ModelFolder base, model::open_model_folder(run_.base()));
+  const auto specs = model::block_parameters(contract_.architecture, contract_.partition(), block);
+  AFTUNE_TRY(TensorMap parameters, model::load_parameters(base, specs));
+  train::BlockState state =
+      train::initial_state(contract_.training.optimizer, std::move(parameters));
+  const auto tensors = state_tensors(contract_, block);
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const Digest found =
+        crypto::blake3(part_of(state, tensors[i].role).at(tensors[i].spec.name).bytes());
+    if (found != list.digests[i]) {
+      return not_committed(tensor_label(block, 0, tensors[i]), list.digests[i], found);
+    }
+  }
+  return state;
+}
+
+Result<train::BlockState> Openings::stored_state(std::uint32_t block, const StateList& list,
+                                                 std::uint64_t step_block) const {
+  train::BlockState state;
+  const auto tensors = state_tensors(contract_, block);
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    Tensor tensor(tensors[i].spec.dtype, tensors[i].spec.shape);
+    const std::string label = tensor_label(block, step_block, tensors[i]);
+    AFTUNE_TRY(read_object(list.digests[i], label, tensor));
+    part_of(state, tensors[i].role).emplace(tensors[i].spec.name, std::move(tensor));
+  }
+  return state;
+}
+
+Status Openings::read_object(const Digest& digest, const std::string& label, Tensor& into) const {
+  AFTUNE_TRY(const ByteBuffer bytes, store_.get(digest, into.bytes().size()).in(label));
+  if (bytes.size() != into.bytes().size()) {
+    return Error{Code::kCorrupt, fmt::format("{} has {} bytes, dtype and shape need {}", label,
+                                             bytes.size(), into.bytes().size())};
+  }
+  std::copy(bytes.begin(), bytes.end(), into.mutable_bytes().begin());
+  return ok();
+}
+
+Result<Tensor> Openings::edge(const EdgePlace& place, const StepList& list,
+                              std::size_t index) const {
+  Tensor tensor(Dtype::kF32, place.shape);
+  AFTUNE_TRY(read_object(list.edges[index], describe_edge(place.id), tensor));
+  return tensor;
+}
+
+Result<Tensor> Openings::tensor(const Digest& digest, const TensorSpec& spec) const {
+  Tensor tensor(spec.dtype, spec.shape);
+  AFTUNE_TRY(read_object(digest, spec.name, tensor));
+  return tensor;
+}
+
+std::string describe_edge(const train::EdgeId& id) {
+  return fmt::format("{} at edge {}, step {}, micro-batch {}",
+                     id.kind == train::EdgeKind::kActivation ? "activation" : "gradient", id.edge,
+                     id.step, id.micro_batch);
+}
+
+}  // namespace aftune::trace

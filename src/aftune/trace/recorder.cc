@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/trace/recorder.h"
+
+#include <fmt/format.h>
+
+#include "aftune/base/check.h"
+#include "aftune/crypto/blake3.h"
+#include "aftune/trace/model_root.h"
+#include "aftune/trace/state_view.h"
+
+namespace aftune::trace {
+namespace {
+
+/// Edges that wait to be hashed and written: bounds the memory of a disk that is too slow.
+constexpr std::uint64_t kQueueBytes = std::uint64_t{512} << 20;
+
+}  // namespace
+
+Recorder::Recorder(const Contract& contract, const RunFolder& run, const crypto::PrivateKey& key,
+                   Store store, tlog::LogWriter log)
+    : contract_(contract),
+      run_(run),
+      timeline_(contract),
+      salts_(key, contract.run_id),
+      store_(std::move(store)),
+      log_(std::move(log)),
+      found_(log_.entries()),
+      last_states_(timeline_.layer_blocks()),
+      state_tickets_(timeline_.layer_blocks(), 0),
+      worker_(kQueueBytes) {}
+
+Recorder::~Recorder() = default;
+
+Result<std::unique_ptr<Recorder>> Recorder::open(const Contract& contract, const RunFolder& run,
+                                                 const crypto::PrivateKey& key) {
+  AFTUNE_TRY(Store store, Store::open(run.store(), Store::Open::kCreate));
+  AFTUNE_TRY(tlog::LogWriter log, tlog::LogWriter::open(run.log(), contract.origin(), key));
+  return std::unique_ptr<Recorder>(
+      new Recorder(contract, run, key, std::move(store), std::move(log)));
+}
+
+Status Recorder::commit(std::uint64_t position, const std::string& entry) {
+  const std::uint64_t size = log_.entries().size();
+  if (position < size) {
+    if (log_.entries()[position] == entry) return ok();
+    return Error{Code::kCorrupt,
+                 fmt::format("entry {} ({}) was logged as {} and is now {}", position,
+                             describe(timeline_.at(position)), log_.entries()[position], entry)};
+  }
+  AFTUNE_CHECK(position == size, "entries are recorded out of order");
+  AFTUNE_TRY(store_.sync());
+  return log_.append(entry);
+}
+
+Status Recorder::commit_list(std::uint64_t position, const std::string& list) {
+  const Digest digest = crypto::blake3(as_bytes(list));
+  AFTUNE_TRY(store_.put(digest, as_bytes(list)));
+  return commit(position, encode_entry(position, timeline_.at(position), digest));
+}
+
+Status Recorder::sign_if_at(std::uint64_t size) {
+  // A resumed log may be longer: the checkpoint over this size exists or is no longer needed.
+  if (log_.entries().size() != size || log_.signed_size() >= size) return ok();
+  AFTUNE_TRY(log_.sign());
+  return ok();
+}
+
+Status Recorder::record_contract() {
+  AFTUNE_TRY(worker_.post(0, [this] {
+    return commit(0, encode_entry(0, timeline_.at(0), contract_.digest()));
+  }));
+  return ok();
+}
+
+Status Recorder::record_state(std::uint32_t block, std::uint64_t step_block,
+                              const train::BlockState& state) {
+  StateList list{salts_.list_salt(timeline_.position_of_state(block, step_block)), {}};
+  for (const StateTensor& tensor : state_tensors(contract_, block)) {
+    const Bytes bytes = state_view(state, tensor).bytes;
+    const Digest digest = crypto::blake3(bytes);
+    if (timeline_.stored(step_block)) {
+      AFTUNE_TRY(store_.put(digest, bytes));
+    }
+    list.digests.push_back(digest);
+  }
+  const std::string text = encode_list(contract_, block, step_block, list);
+  last_states_[block] = std::move(list);
+  return commit_list(timeline_.position_of_state(block, step_block), text);
+}
+
+Status Recorder::record_states(std::uint64_t step_block,
+                               const std::vector<train::BlockState>& states) {
+  for (std::uint32_t block = 0; block < states.size(); ++block) {
+    const train::BlockState* state = &states[block];
+    AFTUNE_TRY(state_tickets_[block], worker_.post(0, [this, block, step_block, state] {
+      return record_state(block, step_block, *state);
+    }));
+  }
+  AFTUNE_TRY(worker_.post(0, [this, step_block] {
+    const std::uint32_t last = timeline_.layer_blocks() - 1;
+    return sign_if_at(timeline_.position_of_state(last, step_block) + 1);
+  }));
+  return ok();
+}
+
+Status Recorder::on_edge(const train::EdgeId&, train::EdgeTensor tensor) {
+  const std::uint64_t bytes = tensor->bytes().size();
+  AFTUNE_TRY(worker_.post(bytes, [this, tensor = std::move(tensor)] {
+    const Digest digest = crypto::blake3(tensor->bytes());
+    edges_.push_back(digest);
+    return store_.put(digest, tensor->bytes());
+  }));
+  return ok();
+}
+
+Status Recorder::before_update(std::uint32_t block) {
+  return worker_.wait_for(state_tickets_[block]);
+}
+
+Status Recorder::record_step(std::uint64_t step, std::vector<std::uint64_t> rows,
+                             std::uint64_t counted, const train::StepOutcome& outcome) {
+  const std::uint64_t position = timeline_.position_of_step(step);
+  StepList list{salts_.list_salt(position), std::move(rows), counted,       outcome.learning_rate,
+                outcome.norm,               outcome.clip,    outcome.squares, outcome.losses,
+                {}};
+  AFTUNE_TRY(worker_.post(0, [this, step, position, list = std::move(list)]() mutable {
+    list.edges = std::exchange(edges_, {});
+    AFTUNE_CHECK(list.edges.size() == edge_places(contract_, step).size(), "edges of a step");
+    return commit_list(position, encode_list(contract_, step, list));
+  }));
+  return ok();
+}
+
+Result<Digest> Recorder::model_root(const TensorSpec& table, const Digest& table_digest,
+                                    const std::optional<Digest>& salt) const {
+  std::map<std::string, RootedTensor, std::less<>> tensors;
+  tensors[table.name] = {table.dtype, table.shape, table_digest};
+  for (std::uint32_t block = 0; block < last_states_.size(); ++block) {
+    const auto specs = state_tensors(contract_, block);
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      if (specs[i].role != Role::kParameter) continue;
+      tensors[specs[i].spec.name] = {specs[i].spec.dtype, specs[i].spec.shape,
+                                     last_states_[block].digests[i]};
+    }
+  }
+  return trace::model_root(tensors, salt);
+}
+
+Status Recorder::record_close(const Digest& root, std::vector<BoundFile> files) {
+  AFTUNE_TRY(worker_.post(0, [this, root, files = std::move(files)] {
+    const std::uint64_t position = timeline_.position_of_close();
+    AFTUNE_TRY(commit_list(position, encode_list(CloseList{salts_.list_salt(position), root, files})));
+    return sign_if_at(position + 1);
+  }));
+  return worker_.drain();
+}
+
+Status Recorder::record_abort(std::uint64_t step, std::string cause, std::string reason) {
+  // The background thread has finished or failed: nothing else touches log and store now.
+  if (Status drained = worker_.drain(); !drained && drained.error().code != Code::kCorrupt) {
+    return drained;
+  }
+  const std::uint64_t position = log_.entries().size();
+  const std::string list =
+      encode_list(AbortList{salts_.list_salt(position), step, std::move(reason)});
+  const Digest digest = crypto::blake3(as_bytes(list));
+  AFTUNE_TRY(store_.put(digest, as_bytes(list)));
+  AFTUNE_TRY(store_.sync());
+  AFTUNE_TRY(log_.append(encode_abort(position, {step, std::move(cause), digest})));
+  AFTUNE_TRY(log_.sign());
+  return ok();
+}
+
+}  // namespace aftune::trace

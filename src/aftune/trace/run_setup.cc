@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/trace/run_setup.h"
+
+#include <fmt/format.h>
+
+#include "aftune/base/log_line.h"
+#include "aftune/crypto/blake3.h"
+#include "aftune/model/model_folder.h"
+#include "aftune/trace/model_root.h"
+
+namespace aftune::trace {
+namespace {
+
+constexpr std::uint64_t kMaxEnvelopeBytes = 2 * kMaxContractBytes;
+
+bool is_empty_or_absent(const Path& folder) {
+  std::error_code error;
+  if (!std::filesystem::exists(folder, error)) return true;
+  return std::filesystem::is_directory(folder, error) &&
+         std::filesystem::is_empty(folder, error) && !error;
+}
+
+Status place_once(const Path& from, const Path& to) {
+  std::error_code error;
+  if (std::filesystem::exists(to, error)) return ok();
+  return place_file(from, to);
+}
+
+/// Repeats what an interrupted set-up left undone; whole files stay.
+Status place_inputs(const SignedContract& contract, const RunFolder& run, const Path& model,
+                    const Path& data) {
+  AFTUNE_TRY(make_folders(run.base()));
+  AFTUNE_TRY(place_once(model / "model.safetensors", run.base() / "model.safetensors"));
+  for (const BoundFile& file : contract.contract.companions) {
+    AFTUNE_TRY(check_bound_file(file, model));
+    AFTUNE_TRY(place_once(model / file.path, run.base() / file.path));
+  }
+  return place_once(data, run.data());
+}
+
+}  // namespace
+
+Status prepare_run_folder(const SignedContract& contract, const RunFolder& run, const Path& model,
+                          const Path& data, Existing existing) {
+  if (is_empty_or_absent(run.root)) {
+    AFTUNE_TRY(make_folders(run.root));
+    AFTUNE_TRY(write_new_file(run.contract(), as_bytes(contract.envelope)));
+    return place_inputs(contract, run, model, data);
+  }
+  Result<std::string> found = read_text_file(run.contract(), kMaxEnvelopeBytes);
+  if (!found) {
+    return Error{Code::kInvalidInput,
+                 fmt::format("{} is not empty and holds no run: {}", run.root.string(),
+                             found.error().what)};
+  }
+  AFTUNE_TRY(const SignedContract other,
+             open_signed_contract(*found).in(run.contract().string()));
+  if (other.contract.digest() != contract.contract.digest()) {
+    return Error{Code::kInvalidInput,
+                 fmt::format("{} holds the run of contract {}, not of {}", run.root.string(),
+                             other.contract.digest().hex(), contract.contract.digest().hex())};
+  }
+  if (existing == Existing::kRefuse) {
+    return Error{Code::kInvalidInput,
+                 fmt::format("{} holds this contract's run already: go on with --resume",
+                             run.root.string())};
+  }
+  return place_inputs(contract, run, model, data);
+}
+
+Result<std::vector<train::BlockState>> load_base(const Contract& contract, const Path& base,
+                                                 const SideInputs& inputs,
+                                                 const std::optional<Digest>& salt) {
+  AFTUNE_TRY(const model::ModelFolder folder, model::open_model_folder(base));
+  if (!(folder.config == contract.architecture)) {
+    return Error{Code::kCorrupt, fmt::format("{} has another architecture than the contract",
+                                             base.string())};
+  }
+  const model::Partition partition = contract.partition();
+  std::vector<train::BlockState> states;
+  std::map<std::string, RootedTensor, std::less<>> rooted;
+  for (std::uint32_t block = 0; block < partition.block_count; ++block) {
+    AFTUNE_TRY(TensorMap parameters,
+               model::load_parameters(folder, model::block_parameters(contract.architecture,
+                                                                      partition, block)));
+    for (const auto& [name, tensor] : parameters) {
+      rooted[name] = {tensor.dtype(), tensor.shape(), crypto::blake3(tensor.bytes())};
+    }
+    states.push_back(train::initial_state(contract.training.optimizer, std::move(parameters)));
+  }
+  rooted[model::kInvFreqName] = {Dtype::kF32, inputs.model().inv_freq.shape(),
+                                 inputs.table_digest()};
+  const Digest root = model_root(rooted, salt);
+  if (root != contract.base_root) {
+    return Error{Code::kCorrupt, fmt::format("model {} has root {}, the contract has {}",
+                                             base.string(), root.hex(),
+                                             contract.base_root.hex())};
+  }
+  return states;
+}
+
+Result<ResumePoint> find_resume_point(const Contract& contract, const Openings& openings,
+                                      std::uint64_t entry_count) {
+  const Timeline timeline(contract);
+  const std::uint32_t blocks = timeline.layer_blocks();
+  std::uint64_t j = timeline.step_blocks();
+  while (true) {
+    j = timeline.stored_before(j);
+    if (j == 0) return ResumePoint{};
+    ResumePoint point{j, {}};
+    bool whole = timeline.position_of_state(blocks - 1, j) < entry_count;
+    for (std::uint32_t block = 0; block < blocks && whole; ++block) {
+      Result<train::BlockState> state = openings.state(block, j);
+      if (!state && state.error().code == Code::kUnavailable) return std::move(state).error();
+      whole = state.has_value();
+      if (whole) {
+        point.states.push_back(*std::move(state));
+      } else {
+        log_line(fmt::format("aftune: step block {} cannot be resumed from: {}", j,
+                             state.error().what));
+      }
+    }
+    if (whole) return point;
+    --j;
+  }
+}
+
+}  // namespace aftune::trace

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Before the first step: the run folder is made, or recognised as this contract's, and model and
+// data are compared with the contract.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "aftune/trace/contract.h"
+#include "aftune/trace/openings.h"
+#include "aftune/trace/run_folder.h"
+#include "aftune/trace/side_inputs.h"
+
+namespace aftune::trace {
+
+/// Makes the folder with contract, base and data if there is none.
+/// Errors: kInvalidInput if the folder holds another contract's run, or this one's and `resume`
+///         is false, or something else; kNotFound, kUnavailable.
+enum class Existing { kRefuse, kResume };
+Status prepare_run_folder(const SignedContract& contract, const RunFolder& run, const Path& model,
+                          const Path& data, Existing existing);
+
+/// The base parameters by layer block with the optimizer's zero moments, compared with the
+/// contract's model root. `salt`: set unless the base is public.
+/// Errors: kCorrupt if the root differs, naming both; those of open_model_folder.
+Result<std::vector<train::BlockState>> load_base(const Contract& contract, const Path& base,
+                                                 const SideInputs& inputs,
+                                                 const std::optional<Digest>& salt);
+
+/// The states to go on from and the step block that they start: the newest stored one that is
+/// whole, or the base.
+struct ResumePoint {
+  std::uint64_t step_block = 0;
+  std::vector<train::BlockState> states;
+};
+/// Errors: kUnavailable for I/O, never for missing or broken objects: an older state serves then.
+Result<ResumePoint> find_resume_point(const Contract& contract, const Openings& openings,
+                                      std::uint64_t entry_count);
+
+}  // namespace aftune::trace

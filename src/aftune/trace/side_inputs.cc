@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/trace/side_inputs.h"
+
+#include <fmt/format.h>
+
+#include "aftune/crypto/blake3.h"
+#include "aftune/crypto/sha256.h"
+#include "aftune/tensor/safetensors.h"
+
+namespace aftune::trace {
+namespace {
+
+constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{1} << 20;
+
+Result<text::Dataset> open_data(const Contract& contract, const Path& path) {
+  AFTUNE_TRY(text::Dataset data, text::Dataset::load(path));
+  if (data.row_count() != contract.rows) {
+    return Error{Code::kCorrupt, fmt::format("data set {} has {} rows, the contract has {}",
+                                             path.string(), data.row_count(), contract.rows)};
+  }
+  const Digest root = data.root(contract.data_salt);
+  if (root != contract.data_root) {
+    return Error{Code::kCorrupt, fmt::format("data set {} has root {}, the contract has {}",
+                                             path.string(), root.hex(), contract.data_root.hex())};
+  }
+  return data;
+}
+
+/// The delivered config.json is the base's: it must describe the model that was computed.
+Status check_architecture(const Contract& contract, const Path& base) {
+  AFTUNE_TRY(check_bound_file(*contract.companion("config.json"), base));
+  const Path path = base / "config.json";
+  AFTUNE_TRY(const std::string text, read_text_file(path, kMaxConfigBytes));
+  AFTUNE_TRY(const codec::Json json, codec::parse_json(text, {}).in(path.string()));
+  AFTUNE_TRY(const model::LlamaConfig config, model::parse_hf_config(json).in(path.string()));
+  if (config == contract.architecture) return ok();
+  return Error{Code::kCorrupt, fmt::format("{} describes another architecture than the contract: "
+                                           "{} and {}",
+                                           path.string(),
+                                           codec::canonical_json(model::to_contract(config)),
+                                           codec::canonical_json(
+                                               model::to_contract(contract.architecture)))};
+}
+
+Result<Tensor> open_table(const Contract& contract, const Path& base) {
+  AFTUNE_TRY(check_bound_file(*contract.companion("aftune.safetensors"), base));
+  const Path path = base / "aftune.safetensors";
+  AFTUNE_TRY(const SafetensorsFile file, SafetensorsFile::open(path));
+  const TensorView* table = file.find(model::kInvFreqName);
+  const Shape shape{contract.architecture.head_dim / 2};
+  if (table == nullptr || table->dtype != Dtype::kF32 || table->shape != shape) {
+    return Error{Code::kInvalidInput, fmt::format("{} has no F32 tensor {} of shape {}",
+                                                  path.string(), model::kInvFreqName,
+                                                  to_string(shape))};
+  }
+  return Tensor::copy_of(*table);
+}
+
+}  // namespace
+
+Status check_bound_file(const BoundFile& bound, const Path& folder) {
+  const Path path = folder / bound.path;
+  AFTUNE_TRY(const std::uint64_t size, file_size(path));
+  AFTUNE_TRY(const Digest digest, crypto::sha256_file(path));
+  if (size != bound.size || digest != bound.sha256) {
+    return Error{Code::kCorrupt,
+                 fmt::format("{} has {} bytes and SHA-256 {}, bound are {} and {}", path.string(),
+                             size, digest.hex(), bound.size, bound.sha256.hex())};
+  }
+  return ok();
+}
+
+Result<SideInputs> SideInputs::open(const Contract& contract, const Path& data, const Path& base) {
+  AFTUNE_TRY(text::Dataset rows, open_data(contract, data));
+  AFTUNE_TRY(check_architecture(contract, base));
+  AFTUNE_TRY(check_bound_file(*contract.companion("tokenizer.json"), base));
+  AFTUNE_TRY(text::Tokenizer tokenizer, text::Tokenizer::load(base / "tokenizer.json"));
+  AFTUNE_TRY(Tensor table, open_table(contract, base));
+  const Digest table_digest = crypto::blake3(table.bytes());
+  auto parts = std::make_unique<Parts>(Parts{std::move(rows), std::move(tokenizer),
+                                             {contract.architecture, std::move(table)},
+                                             table_digest, nullptr});
+  parts->batches = std::make_unique<train::BatchSource>(contract.batch, contract.text,
+                                                        contract.order, contract.seed(),
+                                                        parts->data, parts->tokenizer);
+  return SideInputs(std::move(parts));
+}
+
+}  // namespace aftune::trace

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Content-addressed objects in a folder: docs/formats/store.md.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "aftune/base/file.h"
+#include "aftune/crypto/digest.h"
+
+namespace aftune::trace {
+
+/// Threads: one writer at a time; readers at any time.
+class Store {
+ public:
+  /// Opens a store's folder, creating it if `create`. Errors: kNotFound, kUnavailable.
+  enum class Open { kExisting, kCreate };
+  static Result<Store> open(const Path& folder, Open mode);
+
+  /// Stores `data`, whose BLAKE3 digest is `digest` (the caller has computed it). The file is
+  /// whole and synced on return; its name is durable after sync(). An object that is there
+  /// already costs a look-up. Errors: kUnavailable.
+  Status put(const Digest& digest, Bytes data);
+
+  /// Makes the names of all objects put so far durable. Errors: kUnavailable.
+  Status sync();
+
+  [[nodiscard]] bool has(const Digest& digest) const;
+
+  /// The object, its digest checked. Errors: kNotFound; kCorrupt, naming the object, if the bytes
+  /// have another digest; kInvalidInput over `limit_bytes`; kUnavailable.
+  [[nodiscard]] Result<ByteBuffer> get(const Digest& digest, std::uint64_t limit_bytes) const;
+
+  /// Every object file, ascending by digest. Errors: kUnavailable.
+  struct Object {
+    Digest digest;
+    std::uint64_t size = 0;  // bytes of the file
+  };
+  [[nodiscard]] Result<std::vector<Object>> objects() const;
+
+  /// Files in the folder that are no object by name, ascending: left-overs of interrupted writes.
+  [[nodiscard]] Result<std::vector<Path>> strangers() const;
+
+  [[nodiscard]] Path path_of(const Digest& digest) const;
+
+ private:
+  explicit Store(Path folder) : folder_(std::move(folder)) {}
+  Status walk(const std::function<void(const Path&, const Digest*)>& visit) const;
+
+  Path folder_;
+  std::set<Path> unsynced_;  // folders with new names
+};
+
+}  // namespace aftune::trace

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/trace/trainer.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <fstream>
+#include <memory>
+
+#include "aftune/codec/json.h"
+#include "aftune/trace/delivery.h"
+#include "aftune/trace/recorder.h"
+
+namespace aftune::trace {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// A run without recording has nobody to show its steps to.
+class NoObserver final : public train::StepObserver {
+ public:
+  Status on_edge(const train::EdgeId&, train::EdgeTensor) override { return ok(); }
+  Status before_update(std::uint32_t) override { return ok(); }
+};
+
+/// One run under way. Members in the order in which they are made.
+struct Run {
+  const TrainJob& job;
+  const numerics::Engine& engine;
+  const Contract& contract;
+  Timeline timeline;
+  model::Partition partition;
+  SideInputs inputs;
+  std::optional<Digest> root_salt;
+  std::vector<train::BlockState> states;  // outlive the recorder, whose thread reads them
+  std::unique_ptr<Recorder> recorder;     // null without recording
+  std::uint64_t first_step_block = 0;
+  TrainReport report;
+
+  void note_recording() {
+    if (recorder == nullptr) return;
+    report.stalled_seconds = recorder->worker().stalled_seconds();
+    report.recording_seconds = recorder->worker().busy_seconds();
+  }
+};
+
+Status write_metrics(std::ofstream& out, const StepProgress& progress) {
+  out << codec::canonical_json(codec::Json::Object{
+             {"step", codec::Json(progress.step)},
+             {"loss", codec::Json(fmt::format("{:.6f}", progress.loss))},
+             {"learning_rate", codec::Json(fmt::format("{:.6e}", progress.learning_rate))},
+             {"gradient_norm", codec::Json(fmt::format("{:.6f}", progress.norm))},
+             {"seconds", codec::Json(fmt::format("{:.3f}", progress.seconds))},
+             {"tokens", codec::Json(progress.tokens)}})
+      << std::endl;
+  if (out) return ok();
+  return Error{Code::kUnavailable, "write metrics.jsonl: the disk took no more"};
+}
+
+/// Tells whether the log has ended, and puts the states to start from in place.
+Status start_recording(Run& run) {
+  AFTUNE_TRY(run.recorder, Recorder::open(run.contract, run.job.run, run.job.key));
+  const auto& entries = run.recorder->found_entries();
+  if (!entries.empty() && is_abort(entries.back())) {
+    return Error{Code::kInvalidInput, fmt::format("the run in {} was aborted and cannot go on",
+                                                  run.job.run.root.string())};
+  }
+  if (entries.size() == run.timeline.entry_count()) {
+    run.report.end = RunEnd::kAlreadyClosed;
+  }
+  AFTUNE_TRY(const Openings openings, Openings::open(run.job.run, run.contract, entries));
+  AFTUNE_TRY(ResumePoint point, find_resume_point(run.contract, openings, entries.size()));
+  if (point.step_block > 0) {
+    run.first_step_block = point.step_block;
+    run.states = std::move(point.states);
+  }
+  AFTUNE_TRY(run.recorder->record_contract());
+  return run.recorder->record_states(run.first_step_block, run.states);
+}
+
+Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>& workers,
+                    std::ofstream& metrics) {
+  const auto start = Clock::now();
+  AFTUNE_TRY(const auto batches, run.inputs.batches().micro_batches(step));
+  NoObserver nobody;
+  train::StepObserver& observer =
+      run.recorder ? static_cast<train::StepObserver&>(*run.recorder) : nobody;
+  AFTUNE_TRY(const train::StepOutcome outcome,
+             train::run_step(run.contract.training, step, run.partition, batches, workers,
+                             observer));
+  if (run.recorder) {
+    AFTUNE_TRY(run.recorder->record_step(step, run.inputs.batches().rows(step),
+                                         batches.front().counted, outcome));
+  }
+  StepProgress progress{step,
+                        run.contract.steps,
+                        outcome.loss(),
+                        outcome.learning_rate,
+                        outcome.norm,
+                        run.contract.batch.batch * run.contract.text.sequence,
+                        seconds_since(start),
+                        run.recorder ? run.recorder->worker().stalled_seconds() : 0};
+  if (!run.report.first_loss) run.report.first_loss = progress.loss;
+  run.report.last_loss = progress.loss;
+  ++run.report.steps_run;
+  AFTUNE_TRY(write_metrics(metrics, progress));
+  if (run.job.on_step) run.job.on_step(progress);
+  return ok();
+}
+
+/// Ends the log where a step left the finite numbers, or where a resumed step is not the logged one.
+Status abort_run(Run& run, std::uint64_t step, const Error& error) {
+  run.report.end = RunEnd::kAborted;
+  run.report.abort_reason = error.what;
+  if (run.recorder == nullptr) return ok();
+  const char* cause = error.code == Code::kNonFinite ? "non-finite" : "fault";
+  return run.recorder->record_abort(step, cause, error.what);
+}
+
+bool ends_the_run(const Run& run, const Error& error) {
+  return error.code == Code::kNonFinite || (error.code == Code::kCorrupt && run.recorder);
+}
+
+Status run_steps(Run& run) {
+  std::vector<train::BlockStep> workers;
+  workers.reserve(run.states.size());
+  for (std::uint32_t block = 0; block < run.states.size(); ++block) {
+    workers.emplace_back(run.engine, run.inputs.model(), run.partition, block, run.states[block]);
+  }
+  std::ofstream metrics(run.job.run.metrics(), std::ios::app);
+  for (std::uint64_t j = run.first_step_block; j < run.timeline.step_blocks(); ++j) {
+    for (std::uint64_t step = run.timeline.first_step(j); step < run.timeline.last_step(j);
+         ++step) {
+      Status done = run_one_step(run, step, workers, metrics);
+      if (!done && ends_the_run(run, done.error())) return abort_run(run, step, done.error());
+      if (!done) return done;
+    }
+    if (!run.recorder) continue;
+    Status recorded = run.recorder->record_states(j + 1, run.states);
+    if (recorded && j + 1 == run.timeline.step_blocks()) recorded = run.recorder->drain();
+    if (!recorded && ends_the_run(run, recorded.error())) {
+      return abort_run(run, run.timeline.last_step(j) - 1, recorded.error());
+    }
+    if (!recorded) return recorded;
+  }
+  return ok();
+}
+
+Status close_run(Run& run) {
+  Digest root;
+  if (run.recorder) {
+    const TensorSpec table{model::kInvFreqName, Dtype::kF32, run.inputs.model().inv_freq.shape()};
+    AFTUNE_TRY(root, run.recorder->model_root(table, run.inputs.table_digest(), run.root_salt));
+  }
+  TensorMap parameters;
+  for (train::BlockState& state : run.states) {
+    state.first.clear();
+    state.second.clear();
+    parameters.merge(state.parameters);
+  }
+  AFTUNE_TRY(std::vector<BoundFile> files, deliver(run.contract, run.job.model, parameters,
+                                                   run.job.run.delivered()));
+  if (run.recorder) {
+    AFTUNE_TRY(run.recorder->record_close(root, std::move(files)));
+  }
+  return ok();
+}
+
+Status check_key(const TrainJob& job) {
+  if (job.key.public_key() == job.contract.contract.provider.key) return ok();
+  return Error{Code::kInvalidInput, fmt::format("the key is not that of the contract's provider {}",
+                                                job.contract.contract.provider.name)};
+}
+
+}  // namespace
+
+Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engine) {
+  const Contract& contract = job.contract.contract;
+  AFTUNE_TRY(check_key(job));
+  AFTUNE_TRY(SideInputs inputs, SideInputs::open(contract, job.data, job.model));
+  std::optional<Digest> root_salt;
+  if (!contract.base_public) root_salt = SaltSource(job.key, contract.run_id).root_salt();
+  AFTUNE_TRY(std::vector<train::BlockState> base,
+             load_base(contract, job.model, inputs, root_salt));
+  std::optional<FileLock> lock;
+  if (job.recording == Recording::kOn) {
+    AFTUNE_TRY(prepare_run_folder(job.contract, job.run, job.model, job.data, job.existing));
+    AFTUNE_TRY(FileLock held, FileLock::acquire(job.run.lock()));
+    lock.emplace(std::move(held));
+    if (root_salt) {
+      AFTUNE_TRY(write_file(job.run.root_salt(), as_bytes(root_salt->hex() + "\n")));
+    }
+  } else {
+    AFTUNE_TRY(make_folders(job.run.root));
+  }
+  Run run{job,       engine, contract,        Timeline(contract), contract.partition(),
+          std::move(inputs), root_salt, std::move(base), nullptr, 0, {}};
+  const auto start = Clock::now();
+  if (job.recording == Recording::kOn) {
+    AFTUNE_TRY(start_recording(run));
+    if (run.report.end == RunEnd::kAlreadyClosed) return run.report;
+  }
+  run.report.resumed_from = run.timeline.first_step(run.first_step_block);
+  AFTUNE_TRY(run_steps(run));
+  if (run.report.end != RunEnd::kAborted) {
+    AFTUNE_TRY(close_run(run));
+  }
+  run.note_recording();
+  run.report.seconds = seconds_since(start);
+  return run.report;
+}
+
+}  // namespace aftune::trace

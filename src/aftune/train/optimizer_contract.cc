@@ -24,7 +24,7 @@ Result<double> real(JsonReader& reader, std::string_view name, Range range) {
     return Error{Code::kInvalidInput, place + hex_float(value) + why};
   };
   if (!std::isfinite(value)) return refuse(" is not finite");
-  if (std::signbit(value)) return refuse(" is below 0");
+  if (std::signbit(value)) return refuse(" has a minus sign");
   if (range == Range::kPositive && value == 0) return refuse(" is not above 0");
   if (range == Range::kBelowOne && value >= 1) return refuse(" is not below 1");
   return value;

@@ -51,7 +51,7 @@ class Tree:
 
 
 def is_test(name):
-    return name.endswith("_test.cc") or "/testing/" in name
+    return name.endswith(("_test.cc", "_testing.h", "_testing.cc"))
 
 
 def module_of(name):
@@ -164,6 +164,8 @@ def check_licence(tree):
 
 def check_test_names(tree):
     for name in tree.sources(".cc"):
+        if name.endswith("_test.cc") and not TEST.search(tree.text[name]):
+            tree.say(name, 0, "holds no test")
         for found in TEST.finditer(tree.text[name]):
             subject, sentence = found.groups()
             words = WORDS.findall(sentence)

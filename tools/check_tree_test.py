@@ -101,6 +101,9 @@ class CheckTree(unittest.TestCase):
             self.refuses({"src/aftune/codec/json_test.cc": SPDX + f"TEST_F(Json,\n  {name}) {{}}\n"},
                          "is not in CamelCase")
 
+    def test_an_empty_test_file_is_refused(self):
+        self.refuses({"src/aftune/codec/json_test.cc": SPDX}, "holds no test")
+
     def test_paths_of_one_machine_are_refused(self):
         for path in ("/ho" + "me/ann/x", "/tm" + "p/run", "/Us" + "ers/ann"):
             self.refuses({"docs/README.md": f"see {path}\n"}, "path of one machine")

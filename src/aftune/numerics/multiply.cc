@@ -137,8 +137,10 @@ class Multiplication {
       }
       for (std::size_t i = 0; i < row_panels; ++i) {
         const Range here = tile_rows(rows, i);
-        if (!kernels_.store(tiles + i * tile_size, here.size(), columns.size(),
-                            accumulate_ == Accumulate::kAdd, at(here.begin, column), c_.stride)) {
+        const bool stored_finite =
+            kernels_.store(tiles + i * tile_size, here.size(), columns.size(),
+                           accumulate_ == Accumulate::kAdd, at(here.begin, column), c_.stride);
+        if (!stored_finite && accumulate_ != Accumulate::kUnchecked) {
           finite_ = false;
         }
       }

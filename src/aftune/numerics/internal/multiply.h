@@ -23,9 +23,10 @@ struct Operand {
 };
 
 enum class Accumulate {
-  kWrite,     // c = the product
-  kAdd,       // c = c + the product, one addition
-  kContinue,  // c holds the sum over earlier blocks; the product's blocks follow them
+  kWrite,      // c = the product
+  kUnchecked,  // kWrite, but the caller looks for non-finite results where it needs them
+  kAdd,        // c = c + the product, one addition
+  kContinue,   // c holds the sum over earlier blocks; the product's blocks follow them
 };
 
 /// c = a b^T. Null `pool`: on the calling thread alone.

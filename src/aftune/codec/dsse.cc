@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "aftune/base/check.h"
 #include "aftune/codec/base64.h"
 #include "aftune/codec/json.h"
 #include "aftune/codec/json_reader.h"

@@ -10,7 +10,6 @@
 #include <system_error>
 #include <utility>
 
-#include "aftune/base/check.h"
 #include "aftune/base/hex.h"
 #include "aftune/codec/base64.h"
 #include "aftune/crypto/sha256.h"

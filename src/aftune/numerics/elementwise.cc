@@ -169,7 +169,8 @@ bool all_finite(const Engine& engine, std::span<const float> values) {
   std::atomic<bool> finite{true};
   engine.pool().parallel_ranges(values.size(), kGrain, [&](std::size_t begin, std::size_t end) {
     const ElementwiseKernels& kernels = engine.kernels().elementwise;
-    if (kernels.largest_magnitude(&values[begin], end - begin) >= kInfinityBits) finite = false;
+    if (kernels.largest_magnitude(&values[begin], end - begin) >= kInfiniteMagnitude)
+      finite = false;
   });
   return finite;
 }

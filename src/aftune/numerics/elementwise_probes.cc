@@ -163,14 +163,14 @@ std::vector<ElementwiseProbe> update_probes() {
          Values p = guarded(in.b, n), m = guarded(in.c, n), v = guarded(in.d, n);
          for (N i = 0; i < n; ++i) v[i] = std::fabs(v[i]);
          const auto top = k.adamw(s, in.a.data(), n, p.data(), m.data(), v.data());
-         return joined({p, m, v, {std::bit_cast<float>(top < kInfinityBits ? top : ~0u)}});
+         return joined({p, m, v, {std::bit_cast<float>(top < kInfiniteMagnitude ? top : ~0u)}});
        }},
       {"sgd",
        [](const K& k, const I& in, N n) {
          Values p = guarded(in.b, n), b = guarded(in.c, n), plain = guarded(in.b, n);
          const auto top = k.sgd({0.5f, 0.1f, 0.01f, 0.9f}, in.a.data(), n, p.data(), b.data());
          k.sgd({0.5f, 0.1f, 0.01f, 0.0f}, in.a.data(), n, plain.data(), nullptr);
-         return joined({p, b, plain, {std::bit_cast<float>(top < kInfinityBits ? top : ~0u)}});
+         return joined({p, b, plain, {std::bit_cast<float>(top < kInfiniteMagnitude ? top : ~0u)}});
        }},
   };
 }

@@ -24,7 +24,7 @@ double loss_of(float sum, float label_logit, float top) {
 /// `factor` is set.
 std::optional<double> row_loss(const ElementwiseKernels& kernels, float* row, std::size_t count,
                                std::size_t label, std::optional<float> factor) {
-  if (kernels.largest_magnitude(row, count) >= kInfinityBits) return std::nullopt;
+  if (kernels.largest_magnitude(row, count) >= kInfiniteMagnitude) return std::nullopt;
   const float top = kernels.row_max(row, count);
   const float label_logit = row[label];
   if (!factor) return loss_of(kernels.exp_sum(row, top, count), label_logit, top);

@@ -26,7 +26,7 @@ Status update_ranges(const Engine& engine, std::size_t count, const Update& upda
     magnitudes[begin / kGrain] = update(begin, end - begin);
   });
   for (std::size_t i = 0; i < magnitudes.size(); ++i) {
-    if (magnitudes[i] < kInfinityBits) continue;
+    if (magnitudes[i] < kInfiniteMagnitude) continue;
     return Error{Code::kNonFinite,
                  "a new value among elements " + std::to_string(i * kGrain) + " to " +
                      std::to_string(std::min(count, (i + 1) * kGrain) - 1) + " is not finite"};

@@ -12,7 +12,7 @@ struct AdamWScalars;
 struct SgdScalars;
 
 /// bits & 0x7fffffff of an infinity: a value is finite if its own are below.
-inline constexpr std::uint32_t kInfinityBits = 0x7f800000;
+inline constexpr std::uint32_t kInfiniteMagnitude = 0x7f800000;
 
 /// Pointers are unaligned and may be equal where the comment says so; else they do not overlap.
 /// No kernel allocates, checks or starts a thread.

@@ -84,7 +84,9 @@ TEST(BatchSource, TheCutChangesNoTokenAndNoOrder) {
   for (const std::uint64_t micro : {5ULL, 1ULL, 2ULL, 4ULL}) {
     Source source({5, micro});
     std::vector<std::int32_t> tokens;
-    for (const auto& batch : *source.batches.micro_batches(0)) {
+    const auto got = source.batches.micro_batches(0);
+    ASSERT_TRUE(got);
+    for (const auto& batch : *got) {
       tokens.insert(tokens.end(), batch.tokens.begin(), batch.tokens.end());
     }
     if (whole.empty()) whole = tokens;

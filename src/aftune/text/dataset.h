@@ -38,15 +38,15 @@ class Dataset {
 
 /// The contract's rule from a row to a sample; the object "text" of docs/formats/contract.md.
 struct TextRule {
-  std::string format;             // "text" or "prompt_completion"
-  std::string before_prompt;      // literal text around the parts; special tokens in it count
+  std::string format;         // "text" or "prompt_completion"
+  std::string before_prompt;  // literal text around the parts; special tokens in it count
   std::string before_completion;
   std::string after_completion;
-  std::int32_t bos_id = -1;       // put in front if >= 0
-  std::int32_t eos_id = -1;       // put behind if >= 0
+  std::int32_t bos_id = -1;  // put in front if >= 0
+  std::int32_t eos_id = -1;  // put behind if >= 0
   std::int32_t pad_id = 0;
-  std::uint32_t sequence = 0;     // tokens a sample: longer rows are cut on the right, shorter padded
-  std::string labels;             // "completion" or "all"
+  std::uint32_t sequence = 0;  // tokens a sample: longer rows are cut on the right, shorter padded
+  std::string labels;          // "completion" or "all"
 
   friend bool operator==(const TextRule&, const TextRule&) = default;
 };

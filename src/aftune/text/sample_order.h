@@ -13,8 +13,8 @@
 namespace aftune::text {
 
 struct OrderRule {
-  std::string shuffle;      // "sha256" or "none"
-  bool drop_last = true;    // an epoch's remainder is dropped; else the batch goes on in the next
+  std::string shuffle;    // "sha256" or "none"
+  bool drop_last = true;  // an epoch's remainder is dropped; else the batch goes on in the next
   friend bool operator==(const OrderRule&, const OrderRule&) = default;
 };
 

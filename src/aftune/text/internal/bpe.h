@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The BPE model of a tokenizer.json. Rules: docs/formats/tokenizer.md, "BPE".
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aftune/base/result.h"
+#include "aftune/codec/json.h"
+#include "aftune/codec/json_reader.h"
+
+namespace aftune::text {
+
+/// Immutable once made. Threads: safe from many.
+class Bpe {
+ public:
+  using Vocab = std::map<std::string, std::int32_t, std::less<>>;
+
+  /// Reads the component `model`. Errors: kInvalidInput, kUnsupported.
+  static Result<Bpe> parse(codec::JsonReader model);
+
+  /// Appends the tokens of one piece of raw bytes. Requires: less than 2^30 bytes.
+  /// Cost: O(n log n) in the piece's bytes.
+  void encode(std::string_view piece, std::vector<std::int32_t>& ids) const;
+
+  [[nodiscard]] const Vocab& vocab() const { return vocab_; }
+  /// The id of a token spelt exactly so, or -1.
+  [[nodiscard]] std::int32_t id_of(std::string_view token) const;
+
+ private:
+  struct Merge {
+    std::int32_t left, right, merged;
+    std::uint32_t rank;
+  };
+  struct Symbol;
+  class Merging;
+
+  Bpe() = default;
+  Status read_vocab(codec::JsonReader& model);
+  Status read_merges(codec::JsonReader& model);
+  Status add_merge(std::string_view left, std::string_view right);
+  Status index_merges();
+  [[nodiscard]] const Merge* find_merge(std::int32_t left, std::int32_t right) const;
+  [[nodiscard]] std::vector<Symbol> symbols_of(std::string_view piece) const;
+
+  Vocab vocab_;
+  std::array<std::int32_t, 256> byte_ids_{};  // -1: no token
+  std::vector<Merge> merges_;                 // ascending by (left, right)
+  std::int32_t unk_id_ = -1;
+  bool fuse_unk_ = false;
+  bool ignore_merges_ = false;
+};
+
+}  // namespace aftune::text

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "aftune/codec/json.h"
+#include "aftune/text/dataset.h"
+
+namespace aftune::text {
+namespace {
+
+using codec::Json;
+using Ids = std::vector<std::int32_t>;
+
+constexpr std::int32_t kNone = -100;
+
+/// a b c d are tokens 0 to 3, "ab" and "cd" are 4 and 5, "<s>" is 6.
+const Tokenizer& tokenizer() {
+  static const Tokenizer kTokenizer = *Tokenizer::parse(
+      R"({"added_tokens":[{"id":6,"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,)"
+      R"("normalized":false,"special":true}],"pre_tokenizer":{"type":"ByteLevel",)"
+      R"("add_prefix_space":false},"decoder":{"type":"ByteLevel"},"model":{"type":"BPE",)"
+      R"("vocab":{"a":0,"b":1,"c":2,"d":3,"ab":4,"cd":5},"merges":["a b","c d"]}})");
+  return kTokenizer;
+}
+
+TextRule pairs_rule() { return {"prompt_completion", "a", "b", "<s>", 8, 9, 7, 8, "completion"}; }
+
+TextRule text_rule() { return {"text", "", "", "", -1, -1, 7, 6, "all"}; }
+
+Sample sample(const TextRule& rule, std::string_view row) {
+  const auto made = make_sample(rule, tokenizer(), row, 3);
+  EXPECT_TRUE(made) << made.error().what;
+  return *made;
+}
+
+TEST(Sample, TextIsPaddedAndEveryTokenButTheFirstCounts) {
+  const Sample s = sample(text_rule(), R"({"text":"abcdc"})");
+  EXPECT_EQ(s.tokens, (Ids{4, 5, 2, 7, 7, 7}));
+  EXPECT_EQ(s.targets, (Ids{5, 2, kNone, kNone, kNone, kNone}));
+  EXPECT_EQ(s.counted, 2u);
+}
+
+TEST(Sample, OnlyTheCompletionCounts) {
+  const Sample s = sample(pairs_rule(), R"({"prompt":"c","completion":"d"})");
+  EXPECT_EQ(s.tokens, (Ids{8, 0, 2, 1, 3, 6, 9, 7}));
+  EXPECT_EQ(s.targets, (Ids{kNone, kNone, kNone, 3, 6, 9, kNone, kNone}));
+  EXPECT_EQ(s.counted, 3u);
+}
+
+TEST(Sample, NoTokenSpansPromptAndCompletion) {
+  TextRule rule = pairs_rule();
+  rule.before_completion = "";
+  EXPECT_EQ(sample(rule, R"({"prompt":"a","completion":"b"})").tokens,
+            (Ids{8, 0, 0, 1, 6, 9, 7, 7}));
+}
+
+TEST(Sample, LongRowsAreCutOnTheRight) {
+  TextRule rule = text_rule();
+  rule.sequence = 3;
+  rule.eos_id = 9;
+  const Sample s = sample(rule, R"({"text":"abcdab"})");
+  EXPECT_EQ(s.tokens, (Ids{4, 5, 4}));
+  EXPECT_EQ(s.targets, (Ids{5, 4, kNone}));
+  rule = pairs_rule();
+  rule.sequence = 4;
+  EXPECT_EQ(sample(rule, R"({"prompt":"cc","completion":"d"})").counted, 0u);
+}
+
+TEST(Sample, ExactlyFullRowsAreNeitherCutNorPadded) {
+  TextRule rule = text_rule();
+  rule.sequence = 2;
+  EXPECT_EQ(sample(rule, R"({"text":"abcd"})").tokens, (Ids{4, 5}));
+  EXPECT_EQ(sample(rule, R"({"text":"abcd"})").counted, 1u);
+}
+
+TEST(Sample, ARealTokenThatEqualsThePaddingCounts) {
+  TextRule rule = text_rule();
+  rule.pad_id = 9;
+  rule.eos_id = 9;
+  const Sample s = sample(rule, R"({"text":"ab"})");
+  EXPECT_EQ(s.tokens, (Ids{4, 9, 9, 9, 9, 9}));
+  EXPECT_EQ(s.counted, 1u);
+}
+
+TEST(Sample, TheFirstTokenIsNeverATarget) {
+  TextRule rule = pairs_rule();
+  rule.bos_id = -1;
+  rule.before_prompt = rule.before_completion = "";
+  const Sample s = sample(rule, R"({"prompt":"","completion":"ab"})");
+  EXPECT_EQ(s.tokens, (Ids{4, 6, 9, 7, 7, 7, 7, 7}));
+  EXPECT_EQ(s.counted, 2u);
+}
+
+TEST(Sample, EmptyTextIsAllPadding) {
+  const Sample s = sample(text_rule(), R"({"text":""})");
+  EXPECT_EQ(s.tokens, Ids(6, 7));
+  EXPECT_EQ(s.counted, 0u);
+}
+
+TEST(Sample, OtherMembersAreIgnored) {
+  EXPECT_EQ(sample(text_rule(), R"({"id":7,"meta":{"a":[1]},"text":"ab"})").tokens,
+            sample(text_rule(), R"({"text":"ab"})").tokens);
+}
+
+TEST(Sample, RowsOfAnotherFormAreRefusedByIndex) {
+  for (const char* row :
+       {"", "7", "[]", "{}", R"({"text":1})", R"({"text":null})", R"({"Text":"a"})",
+        R"({"text":"a")",
+        R"({"text":"a"} )"
+        "x",
+        R"({"text":"a","text":"b"})", "{\"text\":\"\xFF\"}", R"({"text":"\ud800"})"}) {
+    const auto made = make_sample(text_rule(), tokenizer(), row, 12);
+    ASSERT_FALSE(made) << row;
+    EXPECT_EQ(made.error().code, Code::kInvalidInput);
+    EXPECT_EQ(made.error().what.find("row 12: "), 0u) << made.error().what;
+  }
+  EXPECT_FALSE(make_sample(pairs_rule(), tokenizer(), R"({"prompt":"a"})", 0));
+  EXPECT_FALSE(make_sample(pairs_rule(), tokenizer(), R"({"text":"a"})", 0));
+}
+
+Result<TextRule> read(const Json& json) {
+  auto reader = codec::JsonReader::open(json, "contract.text");
+  EXPECT_TRUE(reader);
+  return text_rule_from_contract(*reader);
+}
+
+TEST(TextRule, SurvivesTheContract) {
+  for (const TextRule& rule : {pairs_rule(), text_rule()}) {
+    const auto back = read(to_contract(rule));
+    ASSERT_TRUE(back) << back.error().what;
+    EXPECT_EQ(*back, rule);
+  }
+}
+
+TEST(TextRule, RefusesWhatThePageDoesNotAllow) {
+  struct Lie {
+    std::string name;
+    Json value;
+  };
+  const Lie lies[] = {
+      {"format", "messages"},
+      {"format", "Text"},
+      {"labels", "prompt"},
+      {"labels", ""},
+      {"bos_id", -2},
+      {"eos_id", std::int64_t{1} << 31},
+      {"pad_id", -1},
+      {"sequence", 1},
+      {"sequence", 1048577},
+      {"sequence", "8"},
+      {"before_prompt", Json()},
+      {"after_completion", std::string(65537, 'x')},
+      {"packing", true},
+  };
+  for (const Lie& lie : lies) {
+    Json json = to_contract(pairs_rule());
+    (*json.object())[lie.name] = lie.value;
+    EXPECT_FALSE(read(json)) << lie.name;
+  }
+  const Json whole = to_contract(pairs_rule());
+  for (const auto& [name, value] : *whole.object()) {
+    Json json = whole;
+    json.object()->erase(name);
+    EXPECT_FALSE(read(json)) << name << " missing";
+  }
+  TextRule rule = text_rule();
+  rule.before_completion = "x";
+  EXPECT_FALSE(read(to_contract(rule)));
+  rule = text_rule();
+  rule.labels = "completion";
+  EXPECT_FALSE(read(to_contract(rule)));
+}
+
+}  // namespace
+}  // namespace aftune::text

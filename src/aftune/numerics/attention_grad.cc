@@ -12,8 +12,6 @@
 namespace aftune::numerics {
 namespace {
 
-constexpr std::uint32_t kInfinityBits = 0x7f800000;
-
 thread_local Scratch probability_scratch, gradient_scratch, sum_scratch;
 
 /// One head of one sequence. dk and dv start at +0 and are the sum over queries so far.
@@ -92,7 +90,7 @@ bool add_groups(const Engine& engine, const AttentionShape& shape, const HeadLay
         }
       }
       if (kernels.largest_magnitude(out + row * layout.key.width, layout.key.width) >=
-          kInfinityBits) {
+          kInfiniteMagnitude) {
         finite = false;
       }
     }

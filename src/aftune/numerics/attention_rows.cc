@@ -13,8 +13,6 @@
 namespace aftune::numerics {
 namespace {
 
-constexpr std::uint32_t kInfinityBits = 0x7f800000;
-
 float power_of_two(int exponent) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(127 + exponent) << 23);
 }
@@ -54,7 +52,7 @@ bool softmax_rows(const KernelSet& kernels, ConstMatrix q, ConstMatrix k, std::s
     float* row = p + i * keys;
     const std::size_t visible = std::min(first + i + 1, keys);
     for (std::size_t j = 0; j < visible; ++j) row[j] *= scale;
-    if (kernels.elementwise.largest_magnitude(row, visible) >= kInfinityBits) return false;
+    if (kernels.elementwise.largest_magnitude(row, visible) >= kInfiniteMagnitude) return false;
     const float largest = kernels.elementwise.row_max(row, visible);
     kernels.elementwise.exp_row(row, largest, visible, row);
     std::fill(row + visible, row + keys, 0.0F);

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -170,6 +171,12 @@ double short_double(float value) {
   return static_cast<float>(out) == value ? out : static_cast<double>(value);
 }
 
+/// An integer where the value is one, as people write bases: 100000, not 1e+05.
+Json plain_number(double value) {
+  const bool whole = value < 0x1p53 && value == std::floor(value);
+  return whole ? Json(static_cast<std::int64_t>(value)) : Json(value);
+}
+
 }  // namespace
 
 Result<LlamaConfig> parse_hf_config(const Json& config) {
@@ -205,12 +212,12 @@ Result<LlamaConfig> parse_hf_config(const Json& config) {
 
 Json to_hf_config(const LlamaConfig& config) {
   Json::Object rope;
-  rope["rope_theta"] = config.rope_theta;
+  rope["rope_theta"] = plain_number(config.rope_theta);
   rope["rope_type"] = "default";
   Json::Object out;
   out["architectures"] = Json::Array{"LlamaForCausalLM"};
   out["attention_bias"] = false;
-  out["attention_dropout"] = 0;
+  out["attention_dropout"] = 0.0;
   out["head_dim"] = config.head_dim;
   out["hidden_act"] = "silu";
   out["hidden_size"] = config.hidden_size;
@@ -223,7 +230,7 @@ Json to_hf_config(const LlamaConfig& config) {
   out["num_key_value_heads"] = config.kv_head_count;
   out["rms_norm_eps"] = short_double(config.rms_norm_eps);
   out["rope_parameters"] = rope;
-  out["rope_theta"] = config.rope_theta;
+  out["rope_theta"] = plain_number(config.rope_theta);
   out["tie_word_embeddings"] = config.tied_embeddings;
   out["torch_dtype"] = "float32";
   out["use_cache"] = true;

@@ -2,6 +2,8 @@
 // A tiny model in training, for tests: partition, states, micro-batches, and what a step showed.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -25,13 +27,13 @@ inline TrainSpec adamw_spec() {
 class Recorder final : public StepObserver {
  public:
   Status on_edge(const EdgeId& id, EdgeTensor tensor) override {
-    calls.push_back((id.kind == EdgeKind::kActivation ? "A" : "G") + std::to_string(id.edge) + "." +
-                    std::to_string(id.micro_batch));
+    const char kind = id.kind == EdgeKind::kActivation ? 'A' : 'G';
+    calls.push_back(fmt::format("{}{}.{}", kind, id.edge, id.micro_batch));
     edges.emplace(id, std::move(tensor));
     return ok();
   }
   Status before_update(std::uint32_t block) override {
-    calls.push_back("U" + std::to_string(block));
+    calls.push_back(fmt::format("U{}", block));
     return ok();
   }
 

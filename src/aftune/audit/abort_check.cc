@@ -63,16 +63,16 @@ void check_abort(const trace::Contract& contract, const numerics::Engine& engine
     return;
   }
   if (abort.cause == "fault") {
-    judge.leave_open(fmt::format("the run ended by a fault of the provider's machine: {}",
-                                 list->reason));
+    judge.leave_open(
+        fmt::format("the run ended by a fault of the provider's machine: {}", list->reason));
     return;
   }
   const trace::Timeline timeline(contract);
   if (abort.step >= contract.steps || list->step != abort.step ||
       timeline.position_of_step(abort.step) != facts.abort_position) {
-    judge.reject(Check::kAbort, place,
-                 fmt::format("the abort stands at entry {} and names another step",
-                             facts.abort_position));
+    judge.reject(
+        Check::kAbort, place,
+        fmt::format("the abort stands at entry {} and names another step", facts.abort_position));
     return;
   }
   const auto reason = reason_of(contract, engine, inputs, openings, abort.step);

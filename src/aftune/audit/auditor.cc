@@ -96,8 +96,8 @@ Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request, bool 
     judge.leave_open("nothing is drawn before the close: the secret was not used");
     return out;
   }
-  AFTUNE_TRY(const Pinned pinned, pin_checkpoint(*request.secret, verdict.checkpoint_note,
-                                                 request.contract.log_key()));
+  AFTUNE_TRY(const Pinned pinned,
+             pin_checkpoint(*request.secret, verdict.checkpoint_note, request.contract.log_key()));
   if (pinned == Pinned::kOther) {
     judge.reject(Check::kLog, "final checkpoint",
                  "the provider signed another final checkpoint before, for which blocks were drawn "
@@ -107,8 +107,8 @@ Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request, bool 
   AFTUNE_TRY(const tlog::Checkpoint final,
              tlog::open_checkpoint(verdict.checkpoint_note, request.contract.log_key()));
   out = draw_order(secret, tlog::checkpoint_text(final), rows, verdict.step_blocks);
-  out.resize(std::min<std::uint64_t>(
-      out.size(), std::max(request.draw_count, request.contract.audit.blocks)));
+  out.resize(std::min<std::uint64_t>(out.size(),
+                                     std::max(request.draw_count, request.contract.audit.blocks)));
   return out;
 }
 
@@ -129,19 +129,17 @@ void explain(const AuditRequest& request, const RunFacts& facts, Verdict& verdic
         "blocks chosen by hand held, but only the contract's own draw or all blocks can accept");
   }
   if (verdict.drawn_by == DrawnBy::kNone && facts.closed) {
-    verdict.unchecked.push_back(
-        "no block was replayed: give --secret, --all or --block");
+    verdict.unchecked.push_back("no block was replayed: give --secret, --all or --block");
   }
   static_cast<void>(request);
 }
 
 void check_contents(const AuditRequest& request, const std::vector<std::string>& entries,
-                    const numerics::Engine& engine, Verdict& verdict, Judge& judge,
-                    RunFacts& facts, const std::vector<BlockIndex>& blocks) {
+                    const numerics::Engine& engine, Verdict& verdict, Judge& judge, RunFacts& facts,
+                    const std::vector<BlockIndex>& blocks) {
   std::optional<trace::SideInputs> inputs = open_inputs(request, judge);
   const std::optional<Digest> salt = read_root_salt(request, judge);
-  Result<trace::Openings> openings =
-      trace::Openings::open(request.run, request.contract, entries);
+  Result<trace::Openings> openings = trace::Openings::open(request.run, request.contract, entries);
   if (!openings) judge.weigh(Check::kMissing, "store", openings.error());
   if (!inputs || !openings) return;
   check_step_lists(request.contract, *openings, *inputs, entries.size(), judge);
@@ -173,8 +171,8 @@ Status check_own_data(const AuditRequest& request) {
   const Digest root = data.root(request.contract.data_salt);
   if (root == request.contract.data_root) return ok();
   return Error{Code::kInvalidInput,
-               fmt::format("{} has root {}, the contract's data set has {}",
-                           request.data->string(), root.hex(), request.contract.data_root.hex())};
+               fmt::format("{} has root {}, the contract's data set has {}", request.data->string(),
+                           root.hex(), request.contract.data_root.hex())};
 }
 
 }  // namespace

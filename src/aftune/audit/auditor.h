@@ -21,11 +21,11 @@ struct AuditRequest {
   trace::RunFolder run;             // the provider's answer
   std::optional<Path> secret;       // the client's secret file
   bool all = false;
-  std::vector<BlockIndex> blocks;   // by hand
-  std::uint64_t draw_count = 0;     // with secret: at least the policy's; 0: the policy's
+  std::vector<BlockIndex> blocks;  // by hand
+  std::uint64_t draw_count = 0;    // with secret: at least the policy's; 0: the policy's
   std::optional<Path> delivered;
-  std::optional<Path> data;         // the client's copy; else the run's, checked alike
-  std::int64_t now = 0;             // seconds since 1970
+  std::optional<Path> data;  // the client's copy; else the run's, checked alike
+  std::int64_t now = 0;      // seconds since 1970
   std::function<void(const ReplayedBlock&)> on_block;
 };
 

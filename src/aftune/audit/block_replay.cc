@@ -52,8 +52,7 @@ bool Walk::step(bool rebuilt_only) {
   const auto start = std::chrono::steady_clock::now();
   const auto mismatches = replayer.replay(at.layer_block, at.step_block, carried->state);
   ReplayedBlock block{at.layer_block, at.step_block, false, rebuilt_only, 0};
-  block.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  block.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!mismatches) {
     judge.weigh(Check::kList, place_of(at), mismatches.error());
   } else {

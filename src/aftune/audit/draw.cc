@@ -65,8 +65,7 @@ Result<Pinned> pin_checkpoint(const Path& secret_file, std::string_view note,
     return Pinned::kSame;
   }
   if (!found) return std::move(found).error();
-  AFTUNE_TRY(const tlog::Checkpoint pinned,
-             tlog::open_checkpoint(*found, key).in(file.string()));
+  AFTUNE_TRY(const tlog::Checkpoint pinned, tlog::open_checkpoint(*found, key).in(file.string()));
   return pinned == final ? Pinned::kSame : Pinned::kOther;
 }
 

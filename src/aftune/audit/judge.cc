@@ -8,12 +8,18 @@ namespace {
 
 Check check_of(trace::MismatchKind kind) {
   switch (kind) {
-    case trace::MismatchKind::kActivation: return Check::kActivation;
-    case trace::MismatchKind::kGradient: return Check::kGradient;
-    case trace::MismatchKind::kLoss: return Check::kLoss;
-    case trace::MismatchKind::kSquares: return Check::kNorm;
-    case trace::MismatchKind::kState: return Check::kState;
-    case trace::MismatchKind::kNonFinite: return Check::kState;
+    case trace::MismatchKind::kActivation:
+      return Check::kActivation;
+    case trace::MismatchKind::kGradient:
+      return Check::kGradient;
+    case trace::MismatchKind::kLoss:
+      return Check::kLoss;
+    case trace::MismatchKind::kSquares:
+      return Check::kNorm;
+    case trace::MismatchKind::kState:
+      return Check::kState;
+    case trace::MismatchKind::kNonFinite:
+      return Check::kState;
   }
   return Check::kState;
 }
@@ -42,17 +48,18 @@ std::string_view hint_of(trace::MismatchKind kind) {
 
 void Judge::reject(Check check, std::string place, std::string message, std::string committed,
                    std::string recomputed) {
-  verdict_.findings.push_back({check, std::move(place), std::move(message), std::move(committed),
-                               std::move(recomputed)});
+  verdict_.findings.push_back(
+      {check, std::move(place), std::move(message), std::move(committed), std::move(recomputed)});
 }
 
 void Judge::reject(const trace::Mismatch& mismatch) {
   std::string message = mismatch.what;
   if (mismatch.values && verdict_.weights_disclosed) {
-    message += fmt::format(": {} of its values differ, first at index {}: committed {:.9g}, "
-                           "recomputed {:.9g}",
-                           mismatch.values->count, mismatch.values->index,
-                           mismatch.values->committed, mismatch.values->recomputed);
+    message += fmt::format(
+        ": {} of its values differ, first at index {}: committed {:.9g}, "
+        "recomputed {:.9g}",
+        mismatch.values->count, mismatch.values->index, mismatch.values->committed,
+        mismatch.values->recomputed);
   } else {
     message += fmt::format(": committed {}, recomputed {}", mismatch.committed.substr(0, 24),
                            mismatch.recomputed.substr(0, 24));

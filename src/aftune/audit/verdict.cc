@@ -15,10 +15,14 @@ constexpr std::string_view kVerifier = "aftune 0.1.0, exact arithmetic 1";
 
 std::string_view drawn_name(DrawnBy by) {
   switch (by) {
-    case DrawnBy::kNone: return "none";
-    case DrawnBy::kHand: return "hand";
-    case DrawnBy::kSecret: return "secret";
-    case DrawnBy::kAll: return "all";
+    case DrawnBy::kNone:
+      return "none";
+    case DrawnBy::kHand:
+      return "hand";
+    case DrawnBy::kSecret:
+      return "secret";
+    case DrawnBy::kAll:
+      return "all";
   }
   return "?";
 }
@@ -54,8 +58,9 @@ std::string blocks_text(const Verdict& verdict) {
   std::string out = fmt::format("  grid       {} layer blocks x {} step blocks, {} steps\n",
                                 verdict.layer_blocks, verdict.step_blocks, verdict.steps);
   const std::uint64_t count = audited(verdict);
-  out += fmt::format("  replayed   {} of {} blocks (layer,step){}; chosen by: {}\n", count,
-                     verdict.blocks_total, block_list(verdict, false), drawn_name(verdict.drawn_by));
+  out +=
+      fmt::format("  replayed   {} of {} blocks (layer,step){}; chosen by: {}\n", count,
+                  verdict.blocks_total, block_list(verdict, false), drawn_name(verdict.drawn_by));
   const std::string rebuilt = block_list(verdict, true);
   if (!rebuilt.empty()) {
     out += fmt::format("  rebuilt    {} to make start states that are not stored, compared alike\n",
@@ -91,12 +96,11 @@ Json predicate(const Verdict& verdict) {
   Json::Array findings, blocks;
   for (const Finding& finding : verdict.findings) findings.push_back(finding_json(finding));
   for (const ReplayedBlock& block : verdict.blocks) {
-    blocks.emplace_back(Json::Object{
-        {"held", Json(block.held)},
-        {"layer_block", Json(block.layer_block)},
-        {"rebuilt_only", Json(block.rebuilt_only)},
-        {"seconds", Json(fmt::format("{:.3f}", block.seconds))},
-        {"step_block", Json(block.step_block)}});
+    blocks.emplace_back(Json::Object{{"held", Json(block.held)},
+                                     {"layer_block", Json(block.layer_block)},
+                                     {"rebuilt_only", Json(block.rebuilt_only)},
+                                     {"seconds", Json(fmt::format("{:.3f}", block.seconds))},
+                                     {"step_block", Json(block.step_block)}});
   }
   return Json::Object{{"blocks", Json(std::move(blocks))},
                       {"blocks_total", Json(verdict.blocks_total)},
@@ -115,31 +119,50 @@ Json predicate(const Verdict& verdict) {
 
 std::string_view outcome_name(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kAccept: return "ACCEPT";
-    case Outcome::kReject: return "REJECT";
-    case Outcome::kInconclusive: return "INCONCLUSIVE";
+    case Outcome::kAccept:
+      return "ACCEPT";
+    case Outcome::kReject:
+      return "REJECT";
+    case Outcome::kInconclusive:
+      return "INCONCLUSIVE";
   }
   return "?";
 }
 
 std::string_view check_name(Check check) {
   switch (check) {
-    case Check::kLog: return "log";
-    case Check::kEntry: return "entry";
-    case Check::kList: return "list";
-    case Check::kData: return "data";
-    case Check::kRule: return "rule";
-    case Check::kBase: return "base";
-    case Check::kState: return "state";
-    case Check::kActivation: return "activation";
-    case Check::kGradient: return "gradient";
-    case Check::kLoss: return "loss";
-    case Check::kNorm: return "norm";
-    case Check::kModelRoot: return "model-root";
-    case Check::kDelivery: return "delivery";
-    case Check::kMissing: return "missing";
-    case Check::kDeadline: return "deadline";
-    case Check::kAbort: return "abort";
+    case Check::kLog:
+      return "log";
+    case Check::kEntry:
+      return "entry";
+    case Check::kList:
+      return "list";
+    case Check::kData:
+      return "data";
+    case Check::kRule:
+      return "rule";
+    case Check::kBase:
+      return "base";
+    case Check::kState:
+      return "state";
+    case Check::kActivation:
+      return "activation";
+    case Check::kGradient:
+      return "gradient";
+    case Check::kLoss:
+      return "loss";
+    case Check::kNorm:
+      return "norm";
+    case Check::kModelRoot:
+      return "model-root";
+    case Check::kDelivery:
+      return "delivery";
+    case Check::kMissing:
+      return "missing";
+    case Check::kDeadline:
+      return "deadline";
+    case Check::kAbort:
+      return "abort";
   }
   return "?";
 }
@@ -167,9 +190,9 @@ std::string verdict_text(const Verdict& verdict) {
 
 codec::Json verdict_statement(const Verdict& verdict) {
   Json::Array subject;
-  subject.emplace_back(Json::Object{
-      {"digest", Json(Json::Object{{"sha256", Json(verdict.contract_digest.hex())}})},
-      {"name", Json(verdict.origin)}});
+  subject.emplace_back(
+      Json::Object{{"digest", Json(Json::Object{{"sha256", Json(verdict.contract_digest.hex())}})},
+                   {"name", Json(verdict.origin)}});
   if (verdict.delivered_sha256) {
     subject.emplace_back(Json::Object{
         {"digest", Json(Json::Object{{"sha256", Json(verdict.delivered_sha256->hex())}})},

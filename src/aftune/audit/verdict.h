@@ -18,30 +18,30 @@ std::string_view outcome_name(Outcome outcome);  // "ACCEPT", ...
 
 /// What a check is about; its name is the finding's "check".
 enum class Check {
-  kLog,         // signatures, tiles, growth, origin
-  kEntry,       // an entry that the contract does not imply at its place
-  kList,        // a list that the contract does not imply, or with other bytes than committed
-  kData,        // rows, counts, data set, tokenizer
-  kRule,        // learning rate, norm or clip factor do not follow
-  kBase,        // P(i,0) is not what the contract implies
+  kLog,    // signatures, tiles, growth, origin
+  kEntry,  // an entry that the contract does not imply at its place
+  kList,   // a list that the contract does not imply, or with other bytes than committed
+  kData,   // rows, counts, data set, tokenizer
+  kRule,   // learning rate, norm or clip factor do not follow
+  kBase,   // P(i,0) is not what the contract implies
   kState,
   kActivation,
   kGradient,
   kLoss,
-  kNorm,        // a gradient's sum of squares
-  kModelRoot,   // the close binds another model than the last states
-  kDelivery,    // the delivered folder is not what the close binds
-  kMissing,     // committed and not handed over
-  kDeadline,    // not closed by the contract's date
-  kAbort,       // an abort that does not repeat
+  kNorm,       // a gradient's sum of squares
+  kModelRoot,  // the close binds another model than the last states
+  kDelivery,   // the delivered folder is not what the close binds
+  kMissing,    // committed and not handed over
+  kDeadline,   // not closed by the contract's date
+  kAbort,      // an abort that does not repeat
 };
 std::string_view check_name(Check check);  // "activation", "model-root", ...
 
 /// One check that failed: evidence for REJECT.
 struct Finding {
   Check check = Check::kLog;
-  std::string place;    // "layer block 2, step block 1" or "whole run"
-  std::string message;  // what, where, both values
+  std::string place;                  // "layer block 2, step block 1" or "whole run"
+  std::string message;                // what, where, both values
   std::string committed, recomputed;  // digests or hex floats, where the check compares such
 };
 
@@ -58,8 +58,8 @@ enum class DrawnBy { kNone, kHand, kSecret, kAll };
 
 struct Verdict {
   Outcome outcome = Outcome::kInconclusive;
-  std::vector<Finding> findings;         // the most telling first
-  std::vector<std::string> unchecked;    // what kept the audit from ACCEPT, not the provider's fault
+  std::vector<Finding> findings;       // the most telling first
+  std::vector<std::string> unchecked;  // what kept the audit from ACCEPT, not the provider's fault
   std::vector<std::string> not_checked;  // what this audit does not speak of
   std::vector<ReplayedBlock> blocks;
   DrawnBy drawn_by = DrawnBy::kNone;

@@ -36,7 +36,8 @@ void check_rule(const Contract& contract, std::uint64_t step, const trace::StepL
   if (!same(lr, list.learning_rate)) {
     judge.reject(Check::kRule, place,
                  fmt::format("learning rate {:.9g} is committed, the contract's schedule gives "
-                             "{:.9g}", list.learning_rate, lr),
+                             "{:.9g}",
+                             list.learning_rate, lr),
                  codec::hex_float(list.learning_rate), codec::hex_float(lr));
   }
   const auto clip = train::clip_factor(contract.training.clip, list.squares);

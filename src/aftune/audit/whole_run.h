@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "aftune/audit/judge.h"
+#include "aftune/trace/entry.h"
 #include "aftune/trace/model_root.h"
 #include "aftune/trace/openings.h"
 

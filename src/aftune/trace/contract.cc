@@ -26,8 +26,8 @@ Json file_json(const BoundFile& file) {
 
 Result<std::uint64_t> count(JsonReader& reader, std::string_view name, std::uint64_t min,
                             std::uint64_t max) {
-  AFTUNE_TRY(const std::int64_t value, reader.integer(name, static_cast<std::int64_t>(min),
-                                                      static_cast<std::int64_t>(max)));
+  AFTUNE_TRY(const std::int64_t value,
+             reader.integer(name, static_cast<std::int64_t>(min), static_cast<std::int64_t>(max)));
   return static_cast<std::uint64_t>(value);
 }
 
@@ -42,8 +42,8 @@ Status only(JsonReader& reader, std::string_view name, std::string_view value) {
 Status read_companions(JsonReader& model, Contract& out) {
   AFTUNE_TRY(const Json::Array* files, model.array("companions"));
   for (std::size_t i = 0; i < files->size(); ++i) {
-    AFTUNE_TRY(JsonReader file, JsonReader::open((*files)[i], fmt::format("{}.companions[{}]",
-                                                                          model.path(), i)));
+    AFTUNE_TRY(JsonReader file,
+               JsonReader::open((*files)[i], fmt::format("{}.companions[{}]", model.path(), i)));
     BoundFile bound;
     AFTUNE_TRY(bound.path, file.string("path"));
     AFTUNE_TRY(bound.sha256, file.digest("sha256"));
@@ -86,8 +86,8 @@ Status read_data(JsonReader& top, Contract& out) {
   AFTUNE_TRY(const std::string salt, data.string("salt"));
   AFTUNE_TRY(out.data_salt, from_hex(salt).in(data.path() + ".salt"));
   if (out.data_salt.size() != 16) {
-    return Error{Code::kInvalidInput, fmt::format("{}.salt has {} bytes, needs 16", data.path(),
-                                                  out.data_salt.size())};
+    return Error{Code::kInvalidInput,
+                 fmt::format("{}.salt has {} bytes, needs 16", data.path(), out.data_salt.size())};
   }
   AFTUNE_TRY(data.finish());
   AFTUNE_TRY(JsonReader text, top.object("text"));
@@ -133,7 +133,8 @@ Status read_nonces(JsonReader& top, Contract& out) {
   AFTUNE_TRY(out.nonces.provider_commitment, seed.digest("provider_commitment"));
   AFTUNE_TRY(seed.finish());
   if (nonce_commitment(out.nonces.client) != out.nonces.client_commitment) {
-    return Error{Code::kInvalidInput, seed.path() + ": the client's nonce is not the committed one"};
+    return Error{Code::kInvalidInput,
+                 seed.path() + ": the client's nonce is not the committed one"};
   }
   if (nonce_commitment(out.nonces.provider) != out.nonces.provider_commitment) {
     return Error{Code::kInvalidInput,
@@ -150,8 +151,8 @@ Status read_grid(JsonReader& top, Contract& out) {
   AFTUNE_TRY(out.grid.state_interval, count(grid, "state_interval", 1, kMaxSteps));
   AFTUNE_TRY(const auto edges, count(grid, "edge_interval", 1, 1 << 16));
   if (edges != 1) {
-    return Error{Code::kUnsupported,
-                 fmt::format("{}.edge_interval is {}, this version has 1 only", grid.path(), edges)};
+    return Error{Code::kUnsupported, fmt::format("{}.edge_interval is {}, this version has 1 only",
+                                                 grid.path(), edges)};
   }
   out.grid.edge_interval = 1;
   return grid.finish();
@@ -210,8 +211,9 @@ Result<Contract> Contract::parse(std::string_view payload) {
     return Error{Code::kInvalidInput, fmt::format("contract has {} bytes, the limit is {}",
                                                   payload.size(), kMaxContractBytes)};
   }
-  AFTUNE_TRY(const Json json, codec::parse_canonical_json(
-                                  payload, {.bytes = kMaxContractBytes, .depth = 8}).in("contract"));
+  AFTUNE_TRY(const Json json,
+             codec::parse_canonical_json(payload, {.bytes = kMaxContractBytes, .depth = 8})
+                 .in("contract"));
   AFTUNE_TRY(JsonReader top, JsonReader::open(json, "contract"));
   AFTUNE_TRY([[maybe_unused]] const auto version, top.integer("version", 1, 1));
   Contract out;
@@ -246,14 +248,12 @@ std::string Contract::payload() const {
                              {"root", hex_json(base_root)},
                              {"base_public", base_public},
                              {"companions", std::move(files)}}},
-      {"data", Json::Object{{"root", hex_json(data_root)},
-                            {"rows", rows},
-                            {"salt", to_hex(data_salt)}}},
+      {"data",
+       Json::Object{{"root", hex_json(data_root)}, {"rows", rows}, {"salt", to_hex(data_salt)}}},
       {"text", text::to_contract(text)},
       {"order", Json::Object{{"shuffle", order.shuffle}, {"drop_last", order.drop_last}}},
-      {"batch", Json::Object{{"samples", batch.batch},
-                             {"micro_batch", batch.micro_batch},
-                             {"shards", 1}}},
+      {"batch",
+       Json::Object{{"samples", batch.batch}, {"micro_batch", batch.micro_batch}, {"shards", 1}}},
       {"steps", steps},
       {"optimizer", train::to_contract(training.optimizer)},
       {"schedule", train::to_contract(training.schedule)},
@@ -268,8 +268,11 @@ std::string Contract::payload() const {
                             {"state_interval", grid.state_interval},
                             {"edge_interval", grid.edge_interval}}},
       {"arithmetic", Json::Object{{"profile", "exact"}, {"version", 1}}},
-      {"dtypes", Json::Object{{"boundary", f32()}, {"parameters", f32()}, {"frozen", f32()},
-                              {"gradients", f32()}, {"moments", f32()}}},
+      {"dtypes", Json::Object{{"boundary", f32()},
+                              {"parameters", f32()},
+                              {"frozen", f32()},
+                              {"gradients", f32()},
+                              {"moments", f32()}}},
       {"export", Json::Object{{"format", "huggingface"}, {"dtype", f32()}}},
       {"audit", Json::Object{{"strategy", "uniform"},
                              {"blocks", audit.blocks},
@@ -292,8 +295,8 @@ std::string Contract::origin() const { return "aftune/run/" + digest().hex(); }
 tlog::VerifierKey Contract::log_key() const { return {origin(), provider.key}; }
 
 Digest Contract::seed() const {
-  return crypto::sha256({as_bytes(crypto::kDomainSeed), run_id.view(), nonces.client.view(),
-                         nonces.provider.view()});
+  return crypto::sha256(
+      {as_bytes(crypto::kDomainSeed), run_id.view(), nonces.client.view(), nonces.provider.view()});
 }
 
 model::Partition Contract::partition() const {
@@ -326,12 +329,12 @@ Digest secret_commitment(const Digest& run_id, Bytes secret) {
 }
 
 Result<SignedContract> open_signed_contract(std::string_view envelope) {
-  AFTUNE_TRY(const codec::Dsse dsse,
-             codec::decode_dsse(envelope, kContractPayloadType, 2 * kMaxContractBytes)
-                 .in("contract"));
+  AFTUNE_TRY(
+      const codec::Dsse dsse,
+      codec::decode_dsse(envelope, kContractPayloadType, 2 * kMaxContractBytes).in("contract"));
   AFTUNE_TRY(Contract contract, Contract::parse(dsse.payload));
-  for (const auto& [who, key] : {std::pair{"client", &contract.client},
-                                 std::pair{"provider", &contract.provider}}) {
+  for (const auto& [who, key] :
+       {std::pair{"client", &contract.client}, std::pair{"provider", &contract.provider}}) {
     if (!dsse.signed_by(key->key)) {
       return Error{Code::kInvalidInput,
                    fmt::format("contract has no valid signature of the {} ({})", who, key->name)};

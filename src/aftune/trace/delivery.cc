@@ -25,8 +25,8 @@ std::vector<BoundFile> expected_files(const Contract& contract, const TensorMap&
 
 Status check_folder(const std::vector<BoundFile>& files, const Path& folder) {
   for (const BoundFile& file : files) {
-    AFTUNE_TRY(check_bound_file(file, folder)
-                   .in(folder.string() + " exists and is not this run's model"));
+    AFTUNE_TRY(
+        check_bound_file(file, folder).in(folder.string() + " exists and is not this run's model"));
   }
   return ok();
 }

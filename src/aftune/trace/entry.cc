@@ -15,11 +15,16 @@ constexpr codec::JsonLimits kEntryLimits{.bytes = tlog::kMaxEntryBytes, .depth =
 
 std::string_view kind_name(EntryKind kind) {
   switch (kind) {
-    case EntryKind::kContract: return "contract";
-    case EntryKind::kState: return "state";
-    case EntryKind::kStep: return "step";
-    case EntryKind::kClose: return "close";
-    case EntryKind::kAbort: return "abort";
+    case EntryKind::kContract:
+      return "contract";
+    case EntryKind::kState:
+      return "state";
+    case EntryKind::kStep:
+      return "step";
+    case EntryKind::kClose:
+      return "close";
+    case EntryKind::kAbort:
+      return "abort";
   }
   return "?";
 }
@@ -88,12 +93,16 @@ bool is_abort(std::string_view text) {
 
 std::string describe(const Place& place) {
   switch (place.kind) {
-    case EntryKind::kContract: return "contract";
+    case EntryKind::kContract:
+      return "contract";
     case EntryKind::kState:
       return fmt::format("state of layer block {} at step block {}", place.block, place.step_block);
-    case EntryKind::kStep: return fmt::format("step {}", place.step);
-    case EntryKind::kClose: return "close";
-    case EntryKind::kAbort: return "abort";
+    case EntryKind::kStep:
+      return fmt::format("step {}", place.step);
+    case EntryKind::kClose:
+      return "close";
+    case EntryKind::kAbort:
+      return "abort";
   }
   return "?";
 }

@@ -55,8 +55,8 @@ Result<std::vector<Digest>> digests_of(JsonReader& reader, std::string_view name
   std::vector<Digest> out;
   out.reserve(expected);
   for (std::size_t i = 0; i < items->size(); ++i) {
-    AFTUNE_TRY(JsonReader item, JsonReader::open((*items)[i], fmt::format("{}.{}[{}]",
-                                                                          reader.path(), name, i)));
+    AFTUNE_TRY(JsonReader item,
+               JsonReader::open((*items)[i], fmt::format("{}.{}[{}]", reader.path(), name, i)));
     AFTUNE_TRY(const Digest digest, item.digest("digest"));
     out.push_back(digest);
   }
@@ -67,9 +67,12 @@ Result<std::vector<Digest>> digests_of(JsonReader& reader, std::string_view name
 
 std::string_view role_name(Role role) {
   switch (role) {
-    case Role::kParameter: return "parameter";
-    case Role::kFirst: return "first";
-    case Role::kSecond: return "second";
+    case Role::kParameter:
+      return "parameter";
+    case Role::kFirst:
+      return "first";
+    case Role::kSecond:
+      return "second";
   }
   return "?";
 }
@@ -156,9 +159,8 @@ std::string encode_list(const Contract& contract, std::uint64_t step, const Step
 std::string encode_list(const CloseList& list) {
   Json::Array files;
   for (const BoundFile& file : list.files) {
-    files.emplace_back(Json::Object{{"path", Json(file.path)},
-                                    {"sha256", Json(file.sha256.hex())},
-                                    {"size", Json(file.size)}});
+    files.emplace_back(Json::Object{
+        {"path", Json(file.path)}, {"sha256", Json(file.sha256.hex())}, {"size", Json(file.size)}});
   }
   return codec::canonical_json(Json::Object{{"_salt", Json(list.salt.hex())},
                                             {"kind", Json("close")},
@@ -180,8 +182,7 @@ Result<StateList> decode_state_list(const Contract& contract, std::uint32_t bloc
   AFTUNE_TRY(JsonReader reader, JsonReader::open(json, what));
   StateList out;
   AFTUNE_TRY(out.salt, reader.digest("_salt"));
-  AFTUNE_TRY(out.digests,
-             digests_of(reader, "tensors", state_tensors(contract, block).size()));
+  AFTUNE_TRY(out.digests, digests_of(reader, "tensors", state_tensors(contract, block).size()));
   AFTUNE_TRY(same_text(text, encode_list(contract, block, step_block, out), what));
   return out;
 }
@@ -224,7 +225,8 @@ Result<StepList> decode_step_list(const Contract& contract, std::uint64_t step,
   StepList out;
   AFTUNE_TRY(out.salt, reader.digest("_salt"));
   AFTUNE_TRY(read_numbers(reader, out));
-  if (out.losses.size() != contract.micro_batch_count() || out.rows.size() != contract.batch.batch) {
+  if (out.losses.size() != contract.micro_batch_count() ||
+      out.rows.size() != contract.batch.batch) {
     return Error{Code::kInvalidInput,
                  fmt::format("{} has {} losses and {} rows, the contract implies {} and {}", what,
                              out.losses.size(), out.rows.size(), contract.micro_batch_count(),

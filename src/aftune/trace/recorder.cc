@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "aftune/base/check.h"
 #include "aftune/crypto/blake3.h"
 #include "aftune/trace/model_root.h"
@@ -65,11 +67,15 @@ Status Recorder::sign_if_at(std::uint64_t size) {
   return ok();
 }
 
-Status Recorder::record_contract() {
-  AFTUNE_TRY(worker_.post(0, [this] {
-    return commit(0, encode_entry(0, timeline_.at(0), contract_.digest()));
-  }));
+Status Recorder::post(std::uint64_t bytes, std::function<Status()> job) {
+  Result<std::uint64_t> posted = worker_.post(bytes, std::move(job));
+  if (!posted) return std::move(posted).error();
   return ok();
+}
+
+Status Recorder::record_contract() {
+  return post(0,
+              [this] { return commit(0, encode_entry(0, timeline_.at(0), contract_.digest())); });
 }
 
 Status Recorder::record_state(std::uint32_t block, std::uint64_t step_block,
@@ -96,21 +102,19 @@ Status Recorder::record_states(std::uint64_t step_block,
       return record_state(block, step_block, *state);
     }));
   }
-  AFTUNE_TRY(worker_.post(0, [this, step_block] {
+  return post(0, [this, step_block] {
     const std::uint32_t last = timeline_.layer_blocks() - 1;
     return sign_if_at(timeline_.position_of_state(last, step_block) + 1);
-  }));
-  return ok();
+  });
 }
 
 Status Recorder::on_edge(const train::EdgeId&, train::EdgeTensor tensor) {
   const std::uint64_t bytes = tensor->bytes().size();
-  AFTUNE_TRY(worker_.post(bytes, [this, tensor = std::move(tensor)] {
+  return post(bytes, [this, tensor = std::move(tensor)] {
     const Digest digest = crypto::blake3(tensor->bytes());
     edges_.push_back(digest);
     return store_.put(digest, tensor->bytes());
-  }));
-  return ok();
+  });
 }
 
 Status Recorder::before_update(std::uint32_t block) {
@@ -120,15 +124,20 @@ Status Recorder::before_update(std::uint32_t block) {
 Status Recorder::record_step(std::uint64_t step, std::vector<std::uint64_t> rows,
                              std::uint64_t counted, const train::StepOutcome& outcome) {
   const std::uint64_t position = timeline_.position_of_step(step);
-  StepList list{salts_.list_salt(position), std::move(rows), counted,       outcome.learning_rate,
-                outcome.norm,               outcome.clip,    outcome.squares, outcome.losses,
+  StepList list{salts_.list_salt(position),
+                std::move(rows),
+                counted,
+                outcome.learning_rate,
+                outcome.norm,
+                outcome.clip,
+                outcome.squares,
+                outcome.losses,
                 {}};
-  AFTUNE_TRY(worker_.post(0, [this, step, position, list = std::move(list)]() mutable {
+  return post(0, [this, step, position, list = std::move(list)]() mutable {
     list.edges = std::exchange(edges_, {});
     AFTUNE_CHECK(list.edges.size() == edge_places(contract_, step).size(), "edges of a step");
     return commit_list(position, encode_list(contract_, step, list));
-  }));
-  return ok();
+  });
 }
 
 Result<Digest> Recorder::model_root(const TensorSpec& table, const Digest& table_digest,
@@ -147,11 +156,11 @@ Result<Digest> Recorder::model_root(const TensorSpec& table, const Digest& table
 }
 
 Status Recorder::record_close(const Digest& root, std::vector<BoundFile> files) {
-  AFTUNE_TRY(worker_.post(0, [this, root, files = std::move(files)] {
-    const std::uint64_t position = timeline_.position_of_close();
-    AFTUNE_TRY(commit_list(position, encode_list(CloseList{salts_.list_salt(position), root, files})));
-    return sign_if_at(position + 1);
-  }));
+  const std::uint64_t position = timeline_.position_of_close();
+  const std::string list =
+      encode_list(CloseList{salts_.list_salt(position), root, std::move(files)});
+  AFTUNE_TRY(post(0, [this, position, list] { return commit_list(position, list); }));
+  AFTUNE_TRY(post(0, [this, position] { return sign_if_at(position + 1); }));
   return worker_.drain();
 }
 

@@ -62,6 +62,7 @@ class Recorder final : public train::StepObserver {
  private:
   Recorder(const Contract& contract, const RunFolder& run, const crypto::PrivateKey& key,
            Store store, tlog::LogWriter log);
+  Status post(std::uint64_t bytes, std::function<Status()> job);
   Status commit(std::uint64_t position, const std::string& entry);
   Status commit_list(std::uint64_t position, const std::string& list);
   Status record_state(std::uint32_t block, std::uint64_t step_block,
@@ -72,11 +73,11 @@ class Recorder final : public train::StepObserver {
   RunFolder run_;
   Timeline timeline_;
   SaltSource salts_;
-  Store store_;           // used by the background thread once it runs
-  tlog::LogWriter log_;   // the same
+  Store store_;          // used by the background thread once it runs
+  tlog::LogWriter log_;  // the same
   std::vector<std::string> found_;
-  std::vector<Digest> edges_;                // of the step under way; background thread
-  std::vector<StateList> last_states_;       // by block; background thread
+  std::vector<Digest> edges_;                 // of the step under way; background thread
+  std::vector<StateList> last_states_;        // by block; background thread
   std::vector<std::uint64_t> state_tickets_;  // by block
   Worker worker_;
 };

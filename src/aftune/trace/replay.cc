@@ -76,8 +76,9 @@ Result<std::vector<Mismatch>> Replayer::replay(std::uint32_t block, std::uint64_
        step < timeline_.last_step(step_block) && out.empty(); ++step) {
     AFTUNE_TRY(StepList list, openings_.step_list(step));
     AFTUNE_TRY(auto batches, inputs_.batches().micro_batches(step));
-    StepRun run{block,  step_block, step, std::move(list), edge_places(contract_, step),
-                std::move(batches), worker, out};
+    StepRun run{
+        block,  step_block, step, std::move(list), edge_places(contract_, step), std::move(batches),
+        worker, out};
     Status done = run_step(run);
     if (!done && done.error().code == Code::kNonFinite) {
       run.add(MismatchKind::kNonFinite, fmt::format("step {}: {}", step, done.error().what),
@@ -139,8 +140,8 @@ Status Replayer::backward(StepRun& run, std::uint32_t segment, std::uint32_t mic
     const std::size_t i = run.index_of({run.step, micro, segment + 1, train::EdgeKind::kGradient});
     AFTUNE_TRY(from_below, openings_.edge(run.places[i], run.list, i));
   }
-  AFTUNE_TRY(const Tensor gradient, run.worker.backward(segment, run.batches[micro],
-                                                        s.heads ? nullptr : &from_below));
+  AFTUNE_TRY(const Tensor gradient,
+             run.worker.backward(segment, run.batches[micro], s.heads ? nullptr : &from_below));
   if (s.embeds) return ok();
   return compare_edge(run, {run.step, micro, segment, train::EdgeKind::kGradient}, gradient);
 }
@@ -153,9 +154,9 @@ Status Replayer::compare_edge(StepRun& run, const train::EdgeId& id, const Tenso
   if (const auto committed = openings_.edge(run.places[i], run.list, i)) {
     values = difference_of(committed->f32(), recomputed.f32());
   }
-  run.add(id.kind == train::EdgeKind::kActivation ? MismatchKind::kActivation
-                                                  : MismatchKind::kGradient,
-          describe_edge(id), run.list.edges[i].hex(), found.hex(), values);
+  run.add(
+      id.kind == train::EdgeKind::kActivation ? MismatchKind::kActivation : MismatchKind::kGradient,
+      describe_edge(id), run.list.edges[i].hex(), found.hex(), values);
   return ok();
 }
 

@@ -30,8 +30,8 @@ struct Mismatch {
   std::uint32_t block = 0;
   std::uint64_t step_block = 0;
   std::uint64_t step = 0;
-  std::string what;  // names edge or tensor, step and micro-batch
-  std::string committed, recomputed;  // digests, or hex floats
+  std::string what;                       // names edge or tensor, step and micro-batch
+  std::string committed, recomputed;      // digests, or hex floats
   std::optional<ValueDifference> values;  // if the committed bytes could be opened
 };
 

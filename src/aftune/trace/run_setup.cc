@@ -16,8 +16,8 @@ constexpr std::uint64_t kMaxEnvelopeBytes = 2 * kMaxContractBytes;
 bool is_empty_or_absent(const Path& folder) {
   std::error_code error;
   if (!std::filesystem::exists(folder, error)) return true;
-  return std::filesystem::is_directory(folder, error) &&
-         std::filesystem::is_empty(folder, error) && !error;
+  return std::filesystem::is_directory(folder, error) && std::filesystem::is_empty(folder, error) &&
+         !error;
 }
 
 Status place_once(const Path& from, const Path& to) {
@@ -49,12 +49,10 @@ Status prepare_run_folder(const SignedContract& contract, const RunFolder& run, 
   }
   Result<std::string> found = read_text_file(run.contract(), kMaxEnvelopeBytes);
   if (!found) {
-    return Error{Code::kInvalidInput,
-                 fmt::format("{} is not empty and holds no run: {}", run.root.string(),
-                             found.error().what)};
+    return Error{Code::kInvalidInput, fmt::format("{} is not empty and holds no run: {}",
+                                                  run.root.string(), found.error().what)};
   }
-  AFTUNE_TRY(const SignedContract other,
-             open_signed_contract(*found).in(run.contract().string()));
+  AFTUNE_TRY(const SignedContract other, open_signed_contract(*found).in(run.contract().string()));
   if (other.contract.digest() != contract.contract.digest()) {
     return Error{Code::kInvalidInput,
                  fmt::format("{} holds the run of contract {}, not of {}", run.root.string(),
@@ -73,16 +71,16 @@ Result<std::vector<train::BlockState>> load_base(const Contract& contract, const
                                                  const std::optional<Digest>& salt) {
   AFTUNE_TRY(const model::ModelFolder folder, model::open_model_folder(base));
   if (!(folder.config == contract.architecture)) {
-    return Error{Code::kCorrupt, fmt::format("{} has another architecture than the contract",
-                                             base.string())};
+    return Error{Code::kCorrupt,
+                 fmt::format("{} has another architecture than the contract", base.string())};
   }
   const model::Partition partition = contract.partition();
   std::vector<train::BlockState> states;
   std::map<std::string, RootedTensor, std::less<>> rooted;
   for (std::uint32_t block = 0; block < partition.block_count; ++block) {
     AFTUNE_TRY(TensorMap parameters,
-               model::load_parameters(folder, model::block_parameters(contract.architecture,
-                                                                      partition, block)));
+               model::load_parameters(
+                   folder, model::block_parameters(contract.architecture, partition, block)));
     for (const auto& [name, tensor] : parameters) {
       rooted[name] = {tensor.dtype(), tensor.shape(), crypto::blake3(tensor.bytes())};
     }
@@ -93,8 +91,7 @@ Result<std::vector<train::BlockState>> load_base(const Contract& contract, const
   const Digest root = model_root(rooted, salt);
   if (root != contract.base_root) {
     return Error{Code::kCorrupt, fmt::format("model {} has root {}, the contract has {}",
-                                             base.string(), root.hex(),
-                                             contract.base_root.hex())};
+                                             base.string(), root.hex(), contract.base_root.hex())};
   }
   return states;
 }
@@ -116,8 +113,8 @@ Result<ResumePoint> find_resume_point(const Contract& contract, const Openings& 
       if (whole) {
         point.states.push_back(*std::move(state));
       } else {
-        log_line(fmt::format("aftune: step block {} cannot be resumed from: {}", j,
-                             state.error().what));
+        log_line(
+            fmt::format("aftune: step block {} cannot be resumed from: {}", j, state.error().what));
       }
     }
     if (whole) return point;

@@ -34,12 +34,11 @@ Status check_architecture(const Contract& contract, const Path& base) {
   AFTUNE_TRY(const codec::Json json, codec::parse_json(text, {}).in(path.string()));
   AFTUNE_TRY(const model::LlamaConfig config, model::parse_hf_config(json).in(path.string()));
   if (config == contract.architecture) return ok();
-  return Error{Code::kCorrupt, fmt::format("{} describes another architecture than the contract: "
-                                           "{} and {}",
-                                           path.string(),
-                                           codec::canonical_json(model::to_contract(config)),
-                                           codec::canonical_json(
-                                               model::to_contract(contract.architecture)))};
+  return Error{Code::kCorrupt,
+               fmt::format("{} describes another architecture than the contract: "
+                           "{} and {}",
+                           path.string(), codec::canonical_json(model::to_contract(config)),
+                           codec::canonical_json(model::to_contract(contract.architecture)))};
 }
 
 Result<Tensor> open_table(const Contract& contract, const Path& base) {
@@ -49,9 +48,9 @@ Result<Tensor> open_table(const Contract& contract, const Path& base) {
   const TensorView* table = file.find(model::kInvFreqName);
   const Shape shape{contract.architecture.head_dim / 2};
   if (table == nullptr || table->dtype != Dtype::kF32 || table->shape != shape) {
-    return Error{Code::kInvalidInput, fmt::format("{} has no F32 tensor {} of shape {}",
-                                                  path.string(), model::kInvFreqName,
-                                                  to_string(shape))};
+    return Error{Code::kInvalidInput,
+                 fmt::format("{} has no F32 tensor {} of shape {}", path.string(),
+                             model::kInvFreqName, to_string(shape))};
   }
   return Tensor::copy_of(*table);
 }
@@ -60,7 +59,7 @@ Result<Tensor> open_table(const Contract& contract, const Path& base) {
 
 Status check_bound_file(const BoundFile& bound, const Path& folder) {
   const Path path = folder / bound.path;
-  AFTUNE_TRY(const std::uint64_t size, file_size(path));
+  AFTUNE_TRY(const std::uint64_t size, aftune::file_size(path));
   AFTUNE_TRY(const Digest digest, crypto::sha256_file(path));
   if (size != bound.size || digest != bound.sha256) {
     return Error{Code::kCorrupt,
@@ -77,12 +76,14 @@ Result<SideInputs> SideInputs::open(const Contract& contract, const Path& data, 
   AFTUNE_TRY(text::Tokenizer tokenizer, text::Tokenizer::load(base / "tokenizer.json"));
   AFTUNE_TRY(Tensor table, open_table(contract, base));
   const Digest table_digest = crypto::blake3(table.bytes());
-  auto parts = std::make_unique<Parts>(Parts{std::move(rows), std::move(tokenizer),
+  auto parts = std::make_unique<Parts>(Parts{std::move(rows),
+                                             std::move(tokenizer),
                                              {contract.architecture, std::move(table)},
-                                             table_digest, nullptr});
-  parts->batches = std::make_unique<train::BatchSource>(contract.batch, contract.text,
-                                                        contract.order, contract.seed(),
-                                                        parts->data, parts->tokenizer);
+                                             table_digest,
+                                             nullptr});
+  parts->batches =
+      std::make_unique<train::BatchSource>(contract.batch, contract.text, contract.order,
+                                           contract.seed(), parts->data, parts->tokenizer);
   return SideInputs(std::move(parts));
 }
 

@@ -7,9 +7,12 @@ namespace aftune::trace {
 
 TensorMap& part_of(train::BlockState& state, Role role) {
   switch (role) {
-    case Role::kParameter: return state.parameters;
-    case Role::kFirst: return state.first;
-    case Role::kSecond: return state.second;
+    case Role::kParameter:
+      return state.parameters;
+    case Role::kFirst:
+      return state.first;
+    case Role::kSecond:
+      return state.second;
   }
   return state.parameters;
 }

@@ -70,16 +70,14 @@ Status Store::walk(const std::function<void(const Path&, const Digest*)>& visit)
   for (; !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
     if (it->is_directory(error)) continue;
     const std::string name = it->path().filename().string();
-    const Result<Digest> digest =
-        name.size() == 64 + kRaw.size() && name.ends_with(kRaw)
-            ? parse_digest(std::string_view(name).substr(0, 64))
-            : Result<Digest>(Error{Code::kInvalidInput, "not an object"});
+    const Result<Digest> digest = name.size() == 64 + kRaw.size() && name.ends_with(kRaw)
+                                      ? parse_digest(std::string_view(name).substr(0, 64))
+                                      : Result<Digest>(Error{Code::kInvalidInput, "not an object"});
     const bool at_home = digest && path_of(*digest) == it->path();
     visit(it->path(), at_home ? &*digest : nullptr);
   }
   if (error) {
-    return Error{Code::kUnavailable,
-                 fmt::format("list {}: {}", folder_.string(), error.message())};
+    return Error{Code::kUnavailable, fmt::format("list {}: {}", folder_.string(), error.message())};
   }
   return ok();
 }
@@ -89,7 +87,7 @@ Result<std::vector<Store::Object>> Store::objects() const {
   Status sized = ok();
   AFTUNE_TRY(walk([&](const Path& path, const Digest* digest) {
     if (digest == nullptr || !sized) return;
-    Result<std::uint64_t> size = file_size(path);
+    Result<std::uint64_t> size = aftune::file_size(path);
     if (size) {
       out.push_back({*digest, *size});
     } else {

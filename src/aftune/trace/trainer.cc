@@ -89,9 +89,9 @@ Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>&
   NoObserver nobody;
   train::StepObserver& observer =
       run.recorder ? static_cast<train::StepObserver&>(*run.recorder) : nobody;
-  AFTUNE_TRY(const train::StepOutcome outcome,
-             train::run_step(run.contract.training, step, run.partition, batches, workers,
-                             observer));
+  AFTUNE_TRY(
+      const train::StepOutcome outcome,
+      train::run_step(run.contract.training, step, run.partition, batches, workers, observer));
   if (run.recorder) {
     AFTUNE_TRY(run.recorder->record_step(step, run.inputs.batches().rows(step),
                                          batches.front().counted, outcome));
@@ -112,7 +112,8 @@ Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>&
   return ok();
 }
 
-/// Ends the log where a step left the finite numbers, or where a resumed step is not the logged one.
+/// Ends the log where a step left the finite numbers, or where a resumed step is not the logged
+/// one.
 Status abort_run(Run& run, std::uint64_t step, const Error& error) {
   run.report.end = RunEnd::kAborted;
   run.report.abort_reason = error.what;
@@ -162,8 +163,8 @@ Status close_run(Run& run) {
     state.second.clear();
     parameters.merge(state.parameters);
   }
-  AFTUNE_TRY(std::vector<BoundFile> files, deliver(run.contract, run.job.model, parameters,
-                                                   run.job.run.delivered()));
+  AFTUNE_TRY(std::vector<BoundFile> files,
+             deliver(run.contract, run.job.model, parameters, run.job.run.delivered()));
   if (run.recorder) {
     AFTUNE_TRY(run.recorder->record_close(root, std::move(files)));
   }
@@ -197,8 +198,17 @@ Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engin
   } else {
     AFTUNE_TRY(make_folders(job.run.root));
   }
-  Run run{job,       engine, contract,        Timeline(contract), contract.partition(),
-          std::move(inputs), root_salt, std::move(base), nullptr, 0, {}};
+  Run run{job,
+          engine,
+          contract,
+          Timeline(contract),
+          contract.partition(),
+          std::move(inputs),
+          root_salt,
+          std::move(base),
+          nullptr,
+          0,
+          {}};
   const auto start = Clock::now();
   if (job.recording == Recording::kOn) {
     AFTUNE_TRY(start_recording(run));

@@ -19,9 +19,9 @@ struct StepProgress {
   std::uint64_t step = 0, steps = 0;  // step from 0
   float loss = 0;
   double learning_rate = 0, norm = 0;
-  std::uint64_t tokens = 0;       // rows times sequence of this step
-  double seconds = 0;             // of this step
-  double stalled_seconds = 0;     // waited for recording, since the start
+  std::uint64_t tokens = 0;    // rows times sequence of this step
+  double seconds = 0;          // of this step
+  double stalled_seconds = 0;  // waited for recording, since the start
 };
 
 enum class Recording { kOn, kOff };
@@ -43,11 +43,11 @@ struct TrainReport {
   RunEnd end = RunEnd::kClosed;
   std::string abort_reason;
   std::optional<float> first_loss, last_loss;
-  std::uint64_t steps_run = 0;       // in this process
-  std::uint64_t resumed_from = 0;    // first step of this process
-  double seconds = 0;                // steps and close, set-up apart
-  double stalled_seconds = 0;        // the training thread waited for recording
-  double recording_seconds = 0;      // the background thread worked
+  std::uint64_t steps_run = 0;     // in this process
+  std::uint64_t resumed_from = 0;  // first step of this process
+  double seconds = 0;              // steps and close, set-up apart
+  double stalled_seconds = 0;      // the training thread waited for recording
+  double recording_seconds = 0;    // the background thread worked
 };
 
 /// Runs or resumes. With Recording::kOff nothing but metrics and the delivered model is written.

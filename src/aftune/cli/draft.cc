@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/cli/draft.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "aftune/base/hex.h"
+#include "aftune/base/random.h"
+#include "aftune/cli/job_reader.h"
+#include "aftune/codec/key_file.h"
+#include "aftune/crypto/blake3.h"
+#include "aftune/crypto/sha256.h"
+#include "aftune/model/model_folder.h"
+#include "aftune/trace/list.h"
+#include "aftune/trace/model_root.h"
+
+namespace aftune::cli {
+namespace {
+
+constexpr std::uint64_t kMany = std::uint64_t{1} << 40;
+
+/// What the parts of a draft share.
+struct Drafting {
+  JobReader& job;
+  Path folder;  // of the job file: relative paths start here
+  std::int64_t now;
+  Draft out;
+
+  [[nodiscard]] Path resolve(const std::string& path) const {
+    return Path(path).is_absolute() ? Path(path) : folder / path;
+  }
+  void note(std::string text) { out.filled_in.push_back(std::move(text)); }
+};
+
+Result<Digest> random_or_given(Drafting& draft, JobReader& map, std::string_view key,
+                               std::string_view label) {
+  if (map.has(key)) {
+    AFTUNE_TRY(const std::string hex, map.text(key));
+    return parse_digest(hex).in(std::string(label));
+  }
+  draft.note(fmt::format("{}: random", label));
+  return to_digest(random_bytes(32));
+}
+
+Status draft_keys(Drafting& draft) {
+  AFTUNE_TRY(JobReader keys, draft.job.map("keys"));
+  const std::pair<const char*, tlog::VerifierKey*> all[] = {
+      {"client", &draft.out.contract.client},
+      {"provider", &draft.out.contract.provider},
+      {"verifier", &draft.out.contract.verifier}};
+  for (const auto& [name, key] : all) {
+    AFTUNE_TRY(const std::string file, keys.text(name));
+    AFTUNE_TRY(std::string text, read_text_file(draft.resolve(file), 4096));
+    if (text.ends_with('\n')) text.pop_back();
+    AFTUNE_TRY(*key, tlog::parse_verifier_key(text).in(file));
+  }
+  return keys.finish();
+}
+
+/// The root over base parameters and tables, one tensor in memory at a time.
+Result<Digest> root_of_folder(const model::ModelFolder& folder, const std::optional<Digest>& salt) {
+  std::map<std::string, trace::RootedTensor, std::less<>> tensors;
+  for (const SafetensorsFile* file : {&folder.parameters, &folder.tables}) {
+    for (const auto& [name, tensor] : file->tensors()) {
+      tensors[name] = {tensor.dtype, tensor.shape, crypto::blake3(tensor.bytes)};
+    }
+  }
+  return trace::model_root(tensors, salt);
+}
+
+Status draft_model(Drafting& draft) {
+  trace::Contract& contract = draft.out.contract;
+  AFTUNE_TRY(const std::string path, draft.job.text("model"));
+  const Path folder = draft.resolve(path);
+  AFTUNE_TRY(const model::ModelFolder model, model::open_model_folder(folder));
+  contract.architecture = model.config;
+  AFTUNE_TRY(contract.base_public, draft.job.boolean("base_public"));
+  std::optional<Digest> salt;
+  if (!contract.base_public) {
+    AFTUNE_TRY(const std::string key_path, draft.job.text("provider_key"));
+    AFTUNE_TRY(const codec::KeyFile key, codec::read_key_file(draft.resolve(key_path)));
+    salt = trace::SaltSource(key.key, contract.run_id).root_salt();
+  }
+  AFTUNE_TRY(contract.base_root, root_of_folder(model, salt));
+  draft.note(fmt::format("model.root: {}", contract.base_root.hex()));
+  for (const std::string& name : model::companions_of(folder)) {
+    trace::BoundFile file{name, 0, {}};
+    AFTUNE_TRY(file.size, aftune::file_size(folder / name));
+    AFTUNE_TRY(file.sha256, crypto::sha256_file(folder / name));
+    contract.companions.push_back(std::move(file));
+  }
+  draft.note(fmt::format("model.companions: {} files by SHA-256", contract.companions.size()));
+  return ok();
+}
+
+Result<std::int32_t> token_id(JobReader& text, const text::Tokenizer& tokenizer,
+                              std::string_view key) {
+  AFTUNE_TRY(const std::string token, text.text_or(key, ""));
+  if (token.empty()) return std::int32_t{-1};
+  const std::int32_t id = tokenizer.id_of(token);
+  if (id >= 0) return id;
+  return Error{Code::kInvalidInput,
+               fmt::format("text.{}: the tokenizer has no token \"{}\"", key, token)};
+}
+
+Status draft_text(Drafting& draft, const Path& model) {
+  AFTUNE_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(model / "tokenizer.json"));
+  AFTUNE_TRY(JobReader text, draft.job.map("text"));
+  text::TextRule& rule = draft.out.contract.text;
+  AFTUNE_TRY(rule.format, text.text("format"));
+  AFTUNE_TRY(rule.before_prompt, text.text_or("before_prompt", ""));
+  AFTUNE_TRY(rule.before_completion, text.text_or("before_completion", ""));
+  AFTUNE_TRY(rule.after_completion, text.text_or("after_completion", ""));
+  AFTUNE_TRY(rule.bos_id, token_id(text, tokenizer, "bos"));
+  AFTUNE_TRY(rule.eos_id, token_id(text, tokenizer, "eos"));
+  AFTUNE_TRY(rule.pad_id, token_id(text, tokenizer, "pad"));
+  if (rule.pad_id < 0) {
+    rule.pad_id = 0;
+    draft.note("text.pad: token 0");
+  }
+  AFTUNE_TRY(const std::uint64_t sequence, text.count("sequence", 2, 1 << 20));
+  rule.sequence = static_cast<std::uint32_t>(sequence);
+  AFTUNE_TRY(rule.labels, text.text("labels"));
+  return text.finish();
+}
+
+Status draft_data(Drafting& draft) {
+  trace::Contract& contract = draft.out.contract;
+  AFTUNE_TRY(const std::string path, draft.job.text("data"));
+  AFTUNE_TRY(const text::Dataset data, text::Dataset::load(draft.resolve(path)));
+  if (draft.job.has("data_salt")) {
+    AFTUNE_TRY(const std::string salt, draft.job.text("data_salt"));
+    AFTUNE_TRY(contract.data_salt, from_hex(salt).in("data_salt"));
+  } else {
+    contract.data_salt = random_bytes(16);
+    draft.note("data.salt: random");
+  }
+  contract.rows = data.row_count();
+  contract.data_root = data.root(contract.data_salt);
+  draft.note(fmt::format("data.root: {} over {} rows", contract.data_root.hex(), contract.rows));
+  AFTUNE_TRY(JobReader order, draft.job.map_or_empty("order"));
+  AFTUNE_TRY(contract.order.shuffle, order.text_or("shuffle", "sha256"));
+  AFTUNE_TRY(contract.order.drop_last, order.boolean_or("drop_last", true));
+  return order.finish();
+}
+
+Status draft_optimizer(Drafting& draft) {
+  train::OptimizerSpec& spec = draft.out.contract.training.optimizer;
+  AFTUNE_TRY(JobReader map, draft.job.map("optimizer"));
+  AFTUNE_TRY(const std::string kind, map.text("kind"));
+  if (kind == "adamw") {
+    spec.kind = train::OptimizerKind::kAdamW;
+    AFTUNE_TRY(spec.beta1, map.real_or("beta1", 0.9));
+    AFTUNE_TRY(spec.beta2, map.real_or("beta2", 0.999));
+    AFTUNE_TRY(spec.epsilon, map.real_or("epsilon", 1e-8));
+  } else if (kind == "sgd") {
+    spec.kind = train::OptimizerKind::kSgd;
+    AFTUNE_TRY(spec.momentum, map.real_or("momentum", 0));
+  } else {
+    return Error{Code::kInvalidInput,
+                 fmt::format("optimizer.kind is \"{}\", known: adamw, sgd", kind)};
+  }
+  AFTUNE_TRY(spec.weight_decay, map.real_or("weight_decay", 0));
+  return map.finish();
+}
+
+Status draft_schedule(Drafting& draft) {
+  train::ScheduleSpec& spec = draft.out.contract.training.schedule;
+  AFTUNE_TRY(JobReader map, draft.job.map("schedule"));
+  AFTUNE_TRY(const std::string kind, map.text("kind"));
+  AFTUNE_TRY(spec.peak, map.real("peak"));
+  if (kind == "warmup_cosine") {
+    spec.kind = train::ScheduleKind::kWarmupCosine;
+    AFTUNE_TRY(spec.warmup_steps, map.count_or("warmup_steps", 0, 0, kMany));
+    AFTUNE_TRY(spec.total_steps, map.count_or("total_steps", draft.out.contract.steps, 1, kMany));
+  } else if (kind != "constant") {
+    return Error{Code::kInvalidInput,
+                 fmt::format("schedule.kind is \"{}\", known: constant, warmup_cosine", kind)};
+  }
+  AFTUNE_TRY(map.finish());
+  AFTUNE_TRY(JobReader clip, draft.job.map_or_empty("clip"));
+  AFTUNE_TRY(draft.out.contract.training.clip.max_norm, clip.real_or("max_norm", 0));
+  return clip.finish();
+}
+
+Status draft_training(Drafting& draft) {
+  trace::Contract& contract = draft.out.contract;
+  AFTUNE_TRY(JobReader batch, draft.job.map("batch"));
+  AFTUNE_TRY(contract.batch.batch, batch.count("samples", 1, kMany));
+  AFTUNE_TRY(contract.batch.micro_batch,
+             batch.count_or("micro_batch", contract.batch.batch, 1, kMany));
+  AFTUNE_TRY(batch.finish());
+  AFTUNE_TRY(contract.steps, draft.job.count("steps", 1, kMany));
+  AFTUNE_TRY(draft_optimizer(draft));
+  AFTUNE_TRY(draft_schedule(draft));
+  AFTUNE_TRY(JobReader grid, draft.job.map("grid"));
+  AFTUNE_TRY(const auto layers, grid.count("layers_per_block", 1, 1 << 16));
+  contract.grid.layers_per_block = static_cast<std::uint32_t>(layers);
+  AFTUNE_TRY(contract.grid.steps_per_block, grid.count("steps_per_block", 1, kMany));
+  AFTUNE_TRY(contract.grid.state_interval, grid.count("state_interval", 1, kMany));
+  AFTUNE_TRY(const auto edges, grid.count_or("edge_interval", 1, 1, 1 << 16));
+  contract.grid.edge_interval = static_cast<std::uint32_t>(edges);
+  return grid.finish();
+}
+
+Status draft_nonces(Drafting& draft) {
+  AFTUNE_TRY(JobReader nonces, draft.job.map_or_empty("nonces"));
+  trace::Nonces& out = draft.out.contract.nonces;
+  AFTUNE_TRY(out.client, random_or_given(draft, nonces, "client", "seed.client_nonce"));
+  AFTUNE_TRY(out.provider, random_or_given(draft, nonces, "provider", "seed.provider_nonce"));
+  out.client_commitment = trace::nonce_commitment(out.client);
+  out.provider_commitment = trace::nonce_commitment(out.provider);
+  return nonces.finish();
+}
+
+/// The secret's hash: given, or that of the secret file, which is made if absent.
+Status draft_secret(Drafting& draft, JobReader& audit) {
+  trace::Contract& contract = draft.out.contract;
+  if (audit.has("secret_sha256")) {
+    AFTUNE_TRY(const std::string hex, audit.text("secret_sha256"));
+    AFTUNE_TRY(contract.audit.secret_sha256, parse_digest(hex).in("audit.secret_sha256"));
+    return ok();
+  }
+  AFTUNE_TRY(const std::string name, audit.text("secret"));
+  const Path file = draft.resolve(name);
+  Result<std::string> text = read_text_file(file, 4096);
+  if (!text && text.error().code == Code::kNotFound) {
+    const std::string fresh = to_hex(random_bytes(32)) + "\n";
+    AFTUNE_TRY(write_new_private_file(file, as_bytes(fresh)));
+    draft.note(
+        fmt::format("audit.secret: 32 random bytes in {}; show it to nobody before the "
+                    "close, and use it for this contract only",
+                    file.string()));
+    text = fresh;
+  }
+  if (!text) return std::move(text).error();
+  if (text->ends_with('\n')) text->pop_back();
+  AFTUNE_TRY(const ByteBuffer secret, from_hex(*text).in(file.string()));
+  contract.audit.secret_sha256 = trace::secret_commitment(contract.run_id, secret);
+  return ok();
+}
+
+Status draft_audit(Drafting& draft) {
+  trace::Contract& contract = draft.out.contract;
+  AFTUNE_TRY(JobReader audit, draft.job.map("audit"));
+  AFTUNE_TRY(contract.audit.blocks, audit.count("blocks", 1, kMany));
+  AFTUNE_TRY(contract.audit.deadline_hours, audit.count_or("deadline_hours", 72, 1, kMany));
+  AFTUNE_TRY(contract.audit.weights_disclosed, audit.boolean("weights_disclosed"));
+  AFTUNE_TRY(draft_secret(draft, audit));
+  AFTUNE_TRY(audit.finish());
+  if (draft.job.has("closes_by")) {
+    AFTUNE_TRY(contract.closes_by, draft.job.text("closes_by"));
+  } else {
+    constexpr std::int64_t kThirtyDays = 30 * 24 * 3600;
+    contract.closes_by = trace::spell_utc(draft.now + kThirtyDays);
+    draft.note("closes_by: " + contract.closes_by);
+  }
+  return ok();
+}
+
+}  // namespace
+
+Result<Draft> draft_contract(const Path& job_file, std::int64_t now) {
+  AFTUNE_TRY(JobReader job, JobReader::load(job_file));
+  Drafting draft{job, job_file.has_parent_path() ? job_file.parent_path() : Path("."), now, {}};
+  AFTUNE_TRY(draft.out.contract.run_id, random_or_given(draft, job, "run_id", "run_id"));
+  AFTUNE_TRY(draft_keys(draft));
+  AFTUNE_TRY(draft_model(draft));
+  AFTUNE_TRY(const std::string model, job.text("model"));
+  AFTUNE_TRY(draft_text(draft, draft.resolve(model)));
+  AFTUNE_TRY(draft_data(draft));
+  AFTUNE_TRY(draft_training(draft));
+  AFTUNE_TRY(draft_nonces(draft));
+  AFTUNE_TRY(draft_audit(draft));
+  AFTUNE_TRY(job.finish());
+  // The rules of a contract stand in one place: what parse() refuses is no contract.
+  AFTUNE_TRY(draft.out.contract, trace::Contract::parse(draft.out.contract.payload()));
+  return std::move(draft.out);
+}
+
+}  // namespace aftune::cli

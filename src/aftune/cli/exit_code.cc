@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/cli/exit_code.h"
+
+#include <fmt/format.h>
+
+#include "aftune/base/log_line.h"
+
+namespace aftune::cli {
+
+Exit report(const char* command, const Error& error) {
+  log_line(fmt::format("aftune {}: {}", command, error.what));
+  switch (error.code) {
+    case Code::kInvalidInput:
+    case Code::kNotFound:
+    case Code::kUnsupported:
+      return Exit::kUsage;
+    case Code::kCorrupt:
+      return Exit::kRejected;
+    case Code::kUnavailable:
+    case Code::kNonFinite:
+      return Exit::kUnchecked;
+  }
+  return Exit::kUsage;
+}
+
+}  // namespace aftune::cli

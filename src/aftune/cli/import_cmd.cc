@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// `aftune import`, `aftune random-model`: make a model folder.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "aftune/base/log_line.h"
+#include "aftune/cli/commands.h"
+#include "aftune/model/import.h"
+#include "aftune/model/model_folder.h"
+
+namespace aftune::cli {
+namespace {
+
+struct ImportArgs {
+  std::string source, out;
+};
+
+struct RandomArgs {
+  std::string config, tokenizer, out;
+  std::uint64_t seed = 0;
+};
+
+Exit finish(const char* command, const Status& done, const Path& folder) {
+  if (!done) return report(command, done.error());
+  const auto model = model::open_model_folder(folder);
+  if (!model) return report(command, model.error());
+  std::uint64_t parameters = 0;
+  for (const auto& [name, tensor] : model->parameters.tensors()) {
+    parameters += *element_count(tensor.shape);
+  }
+  log_line(fmt::format("{}: {} layers, width {}, vocabulary {}, {} parameters{}", folder.string(),
+                       model->config.layer_count, model->config.hidden_size,
+                       model->config.vocab_size, parameters,
+                       model->config.tied_embeddings ? ", tied embeddings" : ""));
+  return Exit::kOk;
+}
+
+Exit run_import(const ImportArgs& args) {
+  std::error_code error;
+  const bool folder = std::filesystem::is_directory(args.source, error);
+  return finish(
+      "import",
+      folder ? model::import_hf(args.source, args.out) : model::import_gguf(args.source, args.out),
+      args.out);
+}
+
+Result<model::LlamaConfig> read_config(const Path& path) {
+  AFTUNE_TRY(const std::string text, read_text_file(path, std::uint64_t{1} << 20));
+  AFTUNE_TRY(const codec::Json json, codec::parse_json(text, {}).in(path.string()));
+  return model::parse_hf_config(json).in(path.string());
+}
+
+Exit run_random(const RandomArgs& args) {
+  const auto config = read_config(args.config);
+  if (!config) return report("random-model", config.error());
+  return finish("random-model",
+                model::make_random_model(*config, args.seed, args.tokenizer, args.out), args.out);
+}
+
+}  // namespace
+
+Command add_import(CLI::App& app) {
+  auto args = std::make_shared<ImportArgs>();
+  auto* cmd =
+      app.add_subcommand("import", "Make a model folder from GGUF or a Hugging Face folder");
+  cmd->footer(
+      "Examples:\n  aftune import SmolLM2-135M-Instruct.Q4_1.gguf -o smollm2\n"
+      "  aftune import ./Llama-3.2-1B -o llama");
+  cmd->add_option("source", args->source,
+                  "A .gguf file, or a folder with config.json, model.safetensors, tokenizer.json")
+      ->required();
+  cmd->add_option("-o,--out", args->out, "Folder to make; must not exist or be empty")->required();
+  return {[cmd] { return cmd->parsed(); }, [args] { return run_import(*args); }};
+}
+
+Command add_random(CLI::App& app) {
+  auto args = std::make_shared<RandomArgs>();
+  auto* cmd = app.add_subcommand("random-model",
+                                 "Make a randomly initialised model, for tests and examples");
+  cmd->footer(
+      "Example:\n  aftune random-model --config config.json --tokenizer tokenizer.json --seed 7 "
+      "-o tiny");
+  cmd->add_option("--config", args->config, "Hugging Face config.json")->required();
+  cmd->add_option("--tokenizer", args->tokenizer, "tokenizer.json to go with it")->required();
+  cmd->add_option("--seed", args->seed, "Equal seeds give equal models")->required();
+  cmd->add_option("-o,--out", args->out, "Folder to make; must not exist or be empty")->required();
+  return {[cmd] { return cmd->parsed(); }, [args] { return run_random(*args); }};
+}
+
+}  // namespace aftune::cli

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/cli/job_reader.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <charconv>
+#include <set>
+
+namespace aftune::cli {
+namespace {
+
+constexpr std::uint64_t kMaxJobBytes = std::uint64_t{1} << 20;
+
+}  // namespace
+
+struct JobReader::State {
+  std::string file;  // for messages
+  std::string path;  // dotted, with a final dot unless empty
+  YAML::Node node;   // a map, or null for an empty one
+  std::set<std::string> read;
+
+  [[nodiscard]] YAML::Node find(std::string_view key) const {
+    if (!node.IsMap()) return YAML::Node(YAML::NodeType::Undefined);
+    const YAML::Node& constant = node;
+    return constant[std::string(key)];
+  }
+};
+
+JobReader::JobReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+JobReader::JobReader(JobReader&&) noexcept = default;
+JobReader& JobReader::operator=(JobReader&&) noexcept = default;
+JobReader::~JobReader() = default;
+
+Result<JobReader> JobReader::load(const Path& file) {
+  AFTUNE_TRY(const std::string text, read_text_file(file, kMaxJobBytes));
+  auto state = std::make_unique<State>();
+  state->file = file.string();
+  try {  // yaml-cpp reports by exceptions; they end here
+    state->node = YAML::Load(text);
+  } catch (const YAML::Exception& error) {
+    return Error{Code::kInvalidInput,
+                 fmt::format("{}:{}: {}", file.string(), error.mark.line + 1, error.msg)};
+  }
+  if (!state->node.IsMap()) {
+    return Error{Code::kInvalidInput, fmt::format("{} is not a YAML map", file.string())};
+  }
+  return JobReader(std::move(state));
+}
+
+bool JobReader::has(std::string_view key) const {
+  const YAML::Node found = state_->find(key);
+  return found.IsDefined() && !found.IsNull();
+}
+
+Error JobReader::wrong(std::string_view key, std::string_view wanted) const {
+  const YAML::Node found = state_->find(key);
+  const int line = found.IsDefined() ? found.Mark().line + 1 : state_->node.Mark().line + 1;
+  const bool scalar = found.IsDefined() && found.IsScalar();
+  return {Code::kInvalidInput,
+          fmt::format("{}:{}: {}{} {}, needs {}", state_->file, line, state_->path, key,
+                      !found.IsDefined() ? "is missing"
+                      : scalar           ? "is \"" + found.Scalar() + "\""
+                                         : "is no scalar",
+                      wanted)};
+}
+
+Result<std::string> JobReader::scalar(std::string_view key) {
+  state_->read.insert(std::string(key));
+  const YAML::Node found = state_->find(key);
+  if (!found.IsDefined() || !found.IsScalar()) return wrong(key, "a value");
+  return found.Scalar();
+}
+
+Result<std::string> JobReader::text(std::string_view key) { return scalar(key); }
+
+Result<std::uint64_t> JobReader::count(std::string_view key, std::uint64_t min, std::uint64_t max) {
+  AFTUNE_TRY(const std::string text, scalar(key));
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < min || value > max) {
+    return wrong(key, fmt::format("an integer from {} to {}", min, max));
+  }
+  return value;
+}
+
+Result<double> JobReader::real(std::string_view key) {
+  AFTUNE_TRY(const std::string text, scalar(key));
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return wrong(key, "a number");
+  return value;
+}
+
+Result<bool> JobReader::boolean(std::string_view key) {
+  AFTUNE_TRY(const std::string text, scalar(key));
+  if (text == "true") return true;
+  if (text == "false") return false;
+  return wrong(key, "true or false");
+}
+
+Result<JobReader> JobReader::map(std::string_view key) {
+  state_->read.insert(std::string(key));
+  const YAML::Node found = state_->find(key);
+  if (!found.IsDefined() || !found.IsMap()) return wrong(key, "a map");
+  auto state = std::make_unique<State>();
+  state->file = state_->file;
+  state->path = fmt::format("{}{}.", state_->path, key);
+  state->node = found;
+  return JobReader(std::move(state));
+}
+
+Result<JobReader> JobReader::map_or_empty(std::string_view key) {
+  if (has(key)) return map(key);
+  state_->read.insert(std::string(key));
+  auto state = std::make_unique<State>();
+  state->file = state_->file;
+  state->path = fmt::format("{}{}.", state_->path, key);
+  return JobReader(std::move(state));
+}
+
+Result<std::string> JobReader::text_or(std::string_view key, std::string fallback) {
+  return has(key) ? text(key) : Result<std::string>(std::move(fallback));
+}
+Result<std::uint64_t> JobReader::count_or(std::string_view key, std::uint64_t fallback,
+                                          std::uint64_t min, std::uint64_t max) {
+  return has(key) ? count(key, min, max) : Result<std::uint64_t>(fallback);
+}
+Result<double> JobReader::real_or(std::string_view key, double fallback) {
+  return has(key) ? real(key) : Result<double>(fallback);
+}
+Result<bool> JobReader::boolean_or(std::string_view key, bool fallback) {
+  return has(key) ? boolean(key) : Result<bool>(fallback);
+}
+
+Status JobReader::finish() const {
+  if (!state_->node.IsMap()) return ok();
+  for (const auto& member : state_->node) {
+    const std::string key = member.first.IsScalar() ? member.first.Scalar() : "(no scalar)";
+    if (state_->read.contains(key)) continue;
+    return Error{Code::kInvalidInput, fmt::format("{}:{}: unknown key {}{}", state_->file,
+                                                  member.first.Mark().line + 1, state_->path, key)};
+  }
+  return ok();
+}
+
+}  // namespace aftune::cli

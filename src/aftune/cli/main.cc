@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The aftune program: wires the subcommands and turns what they return into an exit code.
+#include <CLI/CLI.hpp>
+#include <vector>
+
+#include "aftune/cli/commands.h"
+
+int main(int argc, char** argv) {
+  using aftune::cli::Exit;
+  CLI::App app{
+      "AFTUNE: auditable fine-tuning. A provider records what it computes, a client audits drawn\n"
+      "pieces of it, bit by bit.\n\n"
+      "Exit codes: 0 done or ACCEPT, 1 REJECT or damaged evidence, 2 usage or unusable input,\n"
+      "3 INCONCLUSIVE, an aborted run, or trouble with disk or machine."};
+  app.name("aftune");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "aftune 0.1.0");
+  const std::vector<aftune::cli::Command> commands = {
+      aftune::cli::add_import(app),   aftune::cli::add_random(app), aftune::cli::add_keygen(app),
+      aftune::cli::add_contract(app), aftune::cli::add_train(app),  aftune::cli::add_audit(app),
+      aftune::cli::add_log(app),      aftune::cli::add_store(app),  aftune::cli::add_generate(app),
+      aftune::cli::add_env(app)};
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool asked = error.get_exit_code() == 0;  // --help, --version
+    app.exit(error, asked ? std::cout : std::cerr, std::cerr);
+    return static_cast<int>(asked ? Exit::kOk : Exit::kUsage);
+  }
+  for (const aftune::cli::Command& command : commands) {
+    if (command.chosen()) return static_cast<int>(command.run());
+  }
+  return static_cast<int>(Exit::kUsage);
+}

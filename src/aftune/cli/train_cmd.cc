@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// `aftune train`: run a contract.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "aftune/base/log_line.h"
+#include "aftune/cli/commands.h"
+#include "aftune/cli/contract_file.h"
+#include "aftune/cli/machine.h"
+#include "aftune/codec/key_file.h"
+#include "aftune/trace/trainer.h"
+
+namespace aftune::cli {
+namespace {
+
+struct Args {
+  std::string contract, run, key, model, data;
+  bool resume = false, no_record = false, quiet = false;
+  MachineArgs machine;
+};
+
+std::string duration(double seconds) {
+  const auto whole = static_cast<long>(seconds + 0.5);
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
+}
+
+/// One line a step; time left from the mean of this process's steps.
+struct ProgressPrinter {
+  double seconds = 0;
+  std::uint64_t steps = 0;
+
+  void print(const trace::StepProgress& p) {
+    seconds += p.seconds;
+    ++steps;
+    const double left =
+        seconds / static_cast<double>(steps) * static_cast<double>(p.steps - p.step - 1);
+    log_line(
+        fmt::format("step {}/{}  loss {:.4f}  lr {:.2e}  norm {:.3f}  {:.0f} tokens/s  "
+                    "left {}  waited for recording {:.1f} %",
+                    p.step + 1, p.steps, p.loss, p.learning_rate, p.norm,
+                    static_cast<double>(p.tokens) / p.seconds, duration(left),
+                    100 * p.stalled_seconds / seconds));
+  }
+};
+
+void summarise(const trace::TrainReport& report, const Args& args) {
+  if (report.first_loss) {
+    log_line(fmt::format("loss {:.4f} -> {:.4f} in {} steps, {}", *report.first_loss,
+                         *report.last_loss, report.steps_run, duration(report.seconds)));
+  }
+  if (!args.no_record) {
+    log_line(fmt::format("recording: training waited {:.2f} s, {:.2f} s of work beside it",
+                         report.stalled_seconds, report.recording_seconds));
+  }
+  struct rusage usage {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  log_line(fmt::format("peak memory {:.2f} GB", static_cast<double>(usage.ru_maxrss) / 1e6));
+  log_line(fmt::format("delivered model: {}", (Path(args.run) / "model").string()));
+}
+
+Result<trace::TrainReport> train(const Args& args) {
+  AFTUNE_TRY(const trace::SignedContract contract, load_signed_contract(args.contract));
+  AFTUNE_TRY(const codec::KeyFile key, codec::read_key_file(args.key));
+  AFTUNE_TRY(const Machine machine, make_machine(args.machine));
+  ProgressPrinter printer;
+  trace::TrainJob job{contract,
+                      {args.run},
+                      key.key,
+                      args.model,
+                      args.data,
+                      args.resume ? trace::Existing::kResume : trace::Existing::kRefuse,
+                      args.no_record ? trace::Recording::kOff : trace::Recording::kOn,
+                      {}};
+  if (!args.quiet) job.on_step = [&](const trace::StepProgress& p) { printer.print(p); };
+  return trace::train_run(job, machine.engine);
+}
+
+Exit run_train(const Args& args) {
+  const auto done = train(args);
+  if (!done) return report("train", done.error());
+  switch (done->end) {
+    case trace::RunEnd::kClosed:
+      summarise(*done, args);
+      return Exit::kOk;
+    case trace::RunEnd::kAlreadyClosed:
+      log_line("the run is closed already");
+      return Exit::kOk;
+    case trace::RunEnd::kAborted:
+      log_line("aftune train: the run aborted: " + done->abort_reason);
+      return Exit::kUnchecked;
+  }
+  return Exit::kUnchecked;
+}
+
+}  // namespace
+
+Command add_train(CLI::App& app) {
+  auto args = std::make_shared<Args>();
+  auto* cmd = app.add_subcommand("train", "Fine-tune as a signed contract says, and record it");
+  cmd->footer(
+      "Examples:\n  aftune train contract.json --run run --key keys/provider.key --model smollm2 "
+      "--data data.jsonl\n"
+      "  aftune train contract.json --run run --key keys/provider.key --model smollm2 "
+      "--data data.jsonl --resume");
+  cmd->add_option("contract", args->contract, "Contract signed by both sides")->required();
+  cmd->add_option("--run", args->run, "Run folder to make (docs/formats/run.md)")->required();
+  cmd->add_option("--key", args->key, "The provider's private key")->required();
+  cmd->add_option("--model", args->model, "Base model folder; must be the contract's")->required();
+  cmd->add_option("--data", args->data, "Data set (JSONL); must be the contract's")->required();
+  cmd->add_flag("--resume", args->resume, "Go on with an interrupted run");
+  cmd->add_flag("--no-record", args->no_record, "Train only: no log, no evidence");
+  cmd->add_flag("--quiet", args->quiet, "No line for each step");
+  add_machine_options(*cmd, args->machine);
+  return {[cmd] { return cmd->parsed(); }, [args] { return run_train(*args); }};
+}
+
+}  // namespace aftune::cli

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which objects a run's log commits to, and whether the store has them whole.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "aftune/trace/openings.h"
+
+namespace aftune::trace {
+
+enum class Component : std::uint8_t { kActivations, kGradients, kParameters, kOptimizer, kLists };
+inline constexpr std::size_t kComponentCount = 5;
+std::string_view component_name(Component component);
+
+/// What an object of the store serves as, for a run whose lists could be read.
+struct Inventory {
+  std::map<Digest, Component> needed;   // every object that the log's entries need
+  std::vector<std::string> unreadable;  // lists that are missing or broken, one message each
+};
+
+/// Reads every list that the log names. Errors: kUnavailable only.
+Result<Inventory> take_inventory(const Contract& contract, const std::vector<std::string>& entries,
+                                 const RunFolder& run);
+
+/// What `store check` found.
+struct StoreCheck {
+  std::uint64_t objects = 0, bytes = 0;
+  std::vector<std::string> problems;   // missing or altered objects: evidence is damaged
+  std::vector<std::string> strangers;  // files that are no object, objects that nothing needs
+};
+
+/// Hashes every object and compares the store with the inventory. Errors: kNotFound, kUnavailable.
+Result<StoreCheck> check_store(const Inventory& inventory, const RunFolder& run);
+
+/// Files and bytes by component; objects that nothing needs are left out.
+struct ComponentStats {
+  std::uint64_t objects = 0, bytes = 0;
+};
+Result<std::array<ComponentStats, kComponentCount>> component_stats(const Inventory& inventory,
+                                                                    const RunFolder& run);
+
+}  // namespace aftune::trace

@@ -84,7 +84,7 @@ TRICKY = [
     "a\u00a0b\u2003c\u3000d\u2028e\u0085f\u180eg\u1680h", "\u00a0\u00a0 \u2003x", "\x00\x01\x1f\x7f", "\ufffd\uffff\U0010ffff",
     "\u00ad\u00a1\u00ac\u00ae\u00ff\u0100\u0120\u0143", "\u0120\u010a", "<|endoftext|>", "<|im_start|>user\nHi<|im_end|>\n",
     "a<|endoftext|>b", " <|endoftext|> ", "  <|im_start|>  x", "<|endoftext|><|endoftext|>", "<|endoftext|", "<|im_start",
-    "<|endoftext|>\u0301x", "<|im_start|>assistant\n1, 2, 3<|im_end|>", "[MASK]", "a [MASK] b", "a  [MASK]  b", "x[MASK][MASK]",
+    "<|endoftext|>\u0301x", "<|im_start|>system\n1, 2, 3<|im_end|>", "[MASK]", "a [MASK] b", "a  [MASK]  b", "x[MASK][MASK]",
     " [MASK] [MASK] ", "whole", "a whole b", "wholesome unwhole whole", "whole_ \u00e9whole whole\u00e9 whole.", "Cafe\u0301X Caf\u00e9X",
     "pad", "<pad>", " <pad> <pad>\n<pad>", "<pad><pads>", "ab abc abcd abcde", "A::B::::C", "::", "a::", "The\u00a0river\u2019s   edge",
     "    def mean(values):\n        return 0.0\n", "https://example.org/a?b=c&d=%20#e", "CamelCaseWordsAndHTTPServer",

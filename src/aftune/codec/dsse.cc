@@ -50,8 +50,8 @@ Result<DsseSignature> read_signature(const Json& value, std::size_t index) {
 
 Status read_signatures(JsonReader& reader, std::vector<DsseSignature>& signatures) {
   AFTUNE_TRY(const Json::Array* const array, reader.array("signatures"));
-  if (array->empty() || array->size() > kMaxSignatures) {
-    return Error{Code::kInvalidInput, fmt::format("envelope has {} signatures, needs 1 to {}",
+  if (array->size() > kMaxSignatures) {
+    return Error{Code::kInvalidInput, fmt::format("envelope has {} signatures, the limit is {}",
                                                   array->size(), kMaxSignatures)};
   }
   for (const Json& value : *array) {

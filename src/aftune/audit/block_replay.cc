@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 
 namespace aftune::audit {
 namespace {
@@ -25,6 +26,7 @@ struct Walk {
   Judge& judge;
   Verdict& verdict;
   std::optional<Carried> carried;
+  double opening_seconds = 0;  // of the state that the next replay starts from
 
   /// Makes carried.at == `target` by opening and replaying; false if that is not possible.
   bool reach(const BlockIndex& target);
@@ -32,18 +34,24 @@ struct Walk {
   bool step(bool rebuilt_only);
 };
 
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 std::string place_of(const BlockIndex& block) {
   return fmt::format("layer block {}, step block {}", block.layer_block, block.step_block);
 }
 
 bool Walk::open(const BlockIndex& at) {
   carried.reset();
+  const auto start = std::chrono::steady_clock::now();
   Result<train::BlockState> state = openings.state(at.layer_block, at.step_block);
   if (!state) {
     judge.weigh(Check::kState, place_of(at), state.error());
     return false;
   }
   carried = Carried{at, *std::move(state)};
+  opening_seconds = seconds_since(start);
   return true;
 }
 
@@ -52,7 +60,7 @@ bool Walk::step(bool rebuilt_only) {
   const auto start = std::chrono::steady_clock::now();
   const auto mismatches = replayer.replay(at.layer_block, at.step_block, carried->state);
   ReplayedBlock block{at.layer_block, at.step_block, false, rebuilt_only, 0};
-  block.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  block.seconds = seconds_since(start) + std::exchange(opening_seconds, 0);
   if (!mismatches) {
     judge.weigh(Check::kList, place_of(at), mismatches.error());
   } else {

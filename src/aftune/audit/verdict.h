@@ -51,7 +51,7 @@ struct ReplayedBlock {
   std::uint64_t step_block = 0;
   bool held = false;
   bool rebuilt_only = false;  // replayed to make another block's start state
-  double seconds = 0;
+  double seconds = 0;         // opening its start state included
 };
 
 enum class DrawnBy { kNone, kHand, kSecret, kAll };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The aftune program: wires the subcommands and turns what they return into an exit code.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <vector>
 
@@ -7,6 +9,10 @@
 
 int main(int argc, char** argv) {
   using aftune::cli::Exit;
+  // A step allocates and frees the same large tensors: keep their pages instead of faulting them in
+  // again each time.
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_TRIM_THRESHOLD, -1);
   CLI::App app{
       "AFTUNE: auditable fine-tuning. A provider records what it computes, a client audits drawn\n"
       "pieces of it, bit by bit.\n\n"

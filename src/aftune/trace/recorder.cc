@@ -37,6 +37,13 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const Contract& contract, const
                                                  const crypto::PrivateKey& key) {
   AFTUNE_TRY(Store store, Store::open(run.store(), Store::Open::kCreate));
   AFTUNE_TRY(tlog::LogWriter log, tlog::LogWriter::open(run.log(), contract.origin(), key));
+  // Killed after the last entry became durable and before it was signed: only this is left to do.
+  const std::vector<std::string>& entries = log.entries();
+  const bool ended = !entries.empty() && (entries.size() == Timeline(contract).entry_count() ||
+                                          is_abort(entries.back()));
+  if (ended && log.signed_size() < entries.size()) {
+    AFTUNE_TRY(log.sign());
+  }
   return std::unique_ptr<Recorder>(
       new Recorder(contract, run, key, std::move(store), std::move(log)));
 }

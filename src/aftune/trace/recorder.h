@@ -27,7 +27,8 @@ namespace aftune::trace {
 ///          before_update() of their block returns; no copy of a state is made.
 class Recorder final : public train::StepObserver {
  public:
-  /// `contract` and `key` are borrowed. Errors: those of LogWriter::open and Store::open.
+  /// `contract` and `key` are borrowed. A log that has ended unsigned, by a kill, gets its
+  /// checkpoint. Errors: those of LogWriter::open and Store::open.
   static Result<std::unique_ptr<Recorder>> open(const Contract& contract, const RunFolder& run,
                                                 const crypto::PrivateKey& key);
   ~Recorder() override;

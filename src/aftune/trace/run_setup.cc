@@ -13,11 +13,16 @@ namespace {
 
 constexpr std::uint64_t kMaxEnvelopeBytes = 2 * kMaxContractBytes;
 
+/// A file that a killed start staged and never named counts as nothing.
 bool is_empty_or_absent(const Path& folder) {
   std::error_code error;
   if (!std::filesystem::exists(folder, error)) return true;
-  return std::filesystem::is_directory(folder, error) && std::filesystem::is_empty(folder, error) &&
-         !error;
+  auto it = std::filesystem::directory_iterator(folder, error);
+  while (!error && it != std::filesystem::directory_iterator()) {
+    if (it->path().filename().string().find(".tmp-") == std::string::npos) return false;
+    it.increment(error);
+  }
+  return !error;
 }
 
 Status place_once(const Path& from, const Path& to) {
@@ -64,6 +69,13 @@ Status prepare_run_folder(const SignedContract& contract, const RunFolder& run, 
                              run.root.string())};
   }
   return place_inputs(contract, run, model, data);
+}
+
+Status prepare_unrecorded_folder(const RunFolder& run) {
+  if (is_empty_or_absent(run.root)) return make_folders(run.root);
+  return Error{Code::kInvalidInput,
+               fmt::format("{} is not empty: a run without recording needs a new folder",
+                           run.root.string())};
 }
 
 Result<std::vector<train::BlockState>> load_base(const Contract& contract, const Path& base,

@@ -4,11 +4,10 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <fstream>
 #include <memory>
 
-#include "aftune/codec/json.h"
 #include "aftune/trace/delivery.h"
+#include "aftune/trace/metrics.h"
 #include "aftune/trace/recorder.h"
 
 namespace aftune::trace {
@@ -48,19 +47,6 @@ struct Run {
   }
 };
 
-Status write_metrics(std::ofstream& out, const StepProgress& progress) {
-  out << codec::canonical_json(codec::Json::Object{
-             {"step", codec::Json(progress.step)},
-             {"loss", codec::Json(fmt::format("{:.6f}", progress.loss))},
-             {"learning_rate", codec::Json(fmt::format("{:.6e}", progress.learning_rate))},
-             {"gradient_norm", codec::Json(fmt::format("{:.6f}", progress.norm))},
-             {"seconds", codec::Json(fmt::format("{:.3f}", progress.seconds))},
-             {"tokens", codec::Json(progress.tokens)}})
-      << std::endl;
-  if (out) return ok();
-  return Error{Code::kUnavailable, "write metrics.jsonl: the disk took no more"};
-}
-
 /// Tells whether the log has ended, and puts the states to start from in place.
 Status start_recording(Run& run) {
   AFTUNE_TRY(run.recorder, Recorder::open(run.contract, run.job.run, run.job.key));
@@ -71,8 +57,10 @@ Status start_recording(Run& run) {
   }
   if (entries.size() == run.timeline.entry_count()) {
     run.report.end = RunEnd::kAlreadyClosed;
+    return ok();
   }
-  AFTUNE_TRY(const Openings openings, Openings::open(run.job.run, run.contract, entries));
+  AFTUNE_TRY(const Openings openings,
+             Openings::open(run.job.run, run.contract, entries, &run.engine.pool()));
   AFTUNE_TRY(ResumePoint point, find_resume_point(run.contract, openings, entries.size()));
   if (point.step_block > 0) {
     run.first_step_block = point.step_block;
@@ -83,7 +71,7 @@ Status start_recording(Run& run) {
 }
 
 Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>& workers,
-                    std::ofstream& metrics) {
+                    Metrics& metrics) {
   const auto start = Clock::now();
   AFTUNE_TRY(const auto batches, run.inputs.batches().micro_batches(step));
   NoObserver nobody;
@@ -107,7 +95,7 @@ Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>&
   if (!run.report.first_loss) run.report.first_loss = progress.loss;
   run.report.last_loss = progress.loss;
   ++run.report.steps_run;
-  AFTUNE_TRY(write_metrics(metrics, progress));
+  AFTUNE_TRY(metrics.add(progress));
   if (run.job.on_step) run.job.on_step(progress);
   return ok();
 }
@@ -132,7 +120,8 @@ Status run_steps(Run& run) {
   for (std::uint32_t block = 0; block < run.states.size(); ++block) {
     workers.emplace_back(run.engine, run.inputs.model(), run.partition, block, run.states[block]);
   }
-  std::ofstream metrics(run.job.run.metrics(), std::ios::app);
+  AFTUNE_TRY(Metrics metrics,
+             Metrics::open(run.job.run.metrics(), run.timeline.first_step(run.first_step_block)));
   for (std::uint64_t j = run.first_step_block; j < run.timeline.step_blocks(); ++j) {
     for (std::uint64_t step = run.timeline.first_step(j); step < run.timeline.last_step(j);
          ++step) {
@@ -163,8 +152,10 @@ Status close_run(Run& run) {
     state.second.clear();
     parameters.merge(state.parameters);
   }
+  // The run's own copy holds the contract's files only, even if the model folder has changed.
   AFTUNE_TRY(std::vector<BoundFile> files,
-             deliver(run.contract, run.job.model, parameters, run.job.run.delivered()));
+             deliver(run.contract, run.recorder ? run.job.run.base() : run.job.model, parameters,
+                     run.job.run.delivered()));
   if (run.recorder) {
     AFTUNE_TRY(run.recorder->record_close(root, std::move(files)));
   }
@@ -183,6 +174,7 @@ Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engin
   const Contract& contract = job.contract.contract;
   AFTUNE_TRY(check_key(job));
   AFTUNE_TRY(SideInputs inputs, SideInputs::open(contract, job.data, job.model));
+  AFTUNE_TRY(inputs.batches().check_steps(contract.steps).in(job.data.string()));
   std::optional<Digest> root_salt;
   if (!contract.base_public) root_salt = SaltSource(job.key, contract.run_id).root_salt();
   AFTUNE_TRY(std::vector<train::BlockState> base,
@@ -196,7 +188,7 @@ Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engin
       AFTUNE_TRY(write_file(job.run.root_salt(), as_bytes(root_salt->hex() + "\n")));
     }
   } else {
-    AFTUNE_TRY(make_folders(job.run.root));
+    AFTUNE_TRY(prepare_unrecorded_folder(job.run));
   }
   Run run{job,
           engine,

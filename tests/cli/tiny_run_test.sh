@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# usage: tests/cli/tiny_run_test.sh AFTUNE CASE
+#
+# examples/tiny on the built program. CASE is one of the functions named case_*; CMakeLists.txt
+# beside this file lists them. AFTUNE_TEST_SEED repeats the random delays of a failed case.
+set -euo pipefail
+export AFTUNE=${1:?} LC_ALL=C
+unset AFTUNE_THREADS AFTUNE_ISA
+chosen=${2:?}
+tiny=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../examples/tiny" && pwd)
+
+# Root of the log after examples/tiny/run.sh, and the digest of the contract. They may change only
+# with a version of the arithmetic or of a format: never to make this test pass.
+root=5dd22cd4fe16e467331a38045500138bda9e11b4e772e283a60bcf56198b14cb
+contract=119a83890d71d022e681935c1c11b979bf61c66ce43ea2c09d298b5bba8ddded
+entries=34
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+same() { [[ $1 == "$2" ]] || fail "$3: is $1, expected $2"; }
+root_of() { "$AFTUNE" log verify --run "$1/run" --contract "$tiny/contract.json" 2>/dev/null; }
+run_tiny() { "$tiny/run.sh" "$1" >"$work/out" 2>&1 || { cat "$work/out" >&2; fail "run.sh $1"; }; }
+# Expects an exit code and a text in what the command says.
+expect() {
+  local code=$1 text=$2 status=0
+  shift 2
+  "$@" >"$work/out" 2>&1 || status=$?
+  same "$status" "$code" "exit code of $*: $(tail -3 "$work/out")"
+  grep -qF -- "$text" "$work/out" || fail "no \"$text\" from $*: $(cat "$work/out")"
+}
+
+case_contract_is_made_again_byte_by_byte() {
+  "$tiny/make_contract.sh" "$work/made" 2>/dev/null
+  cmp "$work/made/contract.json" "$tiny/contract.json" || fail "contract.json is not job.yaml's"
+  same "$("$AFTUNE" contract verify "$tiny/contract.json" 2>/dev/null)" "$contract" "contract"
+}
+
+case_root_is_the_same_for_threads_and_instruction_sets() {
+  local threads isa found
+  found=$("$AFTUNE" env | sed -n 's/^instruction sets *//p' | tr -d ,)
+  [[ $found == scalar* ]] || fail "aftune env lists instruction sets \"$found\""
+  for threads in 1 2 3; do
+    AFTUNE_THREADS=$threads run_tiny "$work/threads-$threads"
+    same "$(root_of "$work/threads-$threads")" "$root" "root with $threads threads"
+  done
+  for isa in $found; do
+    AFTUNE_ISA=$isa run_tiny "$work/$isa"
+    same "$(root_of "$work/$isa")" "$root" "root with $isa"
+    cmp "$work/$isa/model/model.safetensors" "$work/threads-1/model/model.safetensors"
+  done
+  echo "equal: threads 1 2 3, $found"
+}
+
+case_complete_run_is_left_alone() {
+  run_tiny "$work/t"
+  (cd "$work/t" && find . -type f ! -name '*.json*' -exec sha256sum {} + | sort) >"$work/before"
+  expect 0 "the run is closed already" "$tiny/run.sh" "$work/t"
+  (cd "$work/t" && find . -type f ! -name '*.json*' -exec sha256sum {} + | sort) >"$work/after"
+  cmp "$work/before" "$work/after" || fail "a second start changed the run"
+  same "$(root_of "$work/t")" "$root" "root"
+  expect 2 "go on with --resume" "$AFTUNE" train "$tiny/contract.json" --run "$work/t/run" \
+    --key "$work/t/keys/provider.key" --model "$work/t/base" --data "$tiny/data.jsonl"
+}
+
+case_audits_accept() {
+  run_tiny "$work/t"
+  local audit=("$AFTUNE" audit "$tiny/contract.json" --run "$work/t/run" --data "$tiny/data.jsonl"
+               --delivered "$work/t/model")
+  expect 0 "ACCEPT" "${audit[@]}" --secret "$work/t/client.secret"
+  expect 0 "replayed   16 of 16" "${audit[@]}" --all
+  expect 3 "INCONCLUSIVE" "${audit[@]}" --block 1,2
+  expect 0 "none missing" "$AFTUNE" store check --run "$work/t/run"
+}
+
+# One more start that is let finish; the root is the uninterrupted run's.
+finish() {
+  run_tiny "$1"
+  same "$(root_of "$1")" "$root" "root after $2"
+  "$AFTUNE" store check --run "$1/run" 2>"$work/out" || fail "store after $2: $(cat "$work/out")"
+}
+
+# Starts run.sh in a process group of its own and kills all of it once `$2` steps are done.
+kill_after_steps() {
+  local dir=$1 steps=$2 group
+  setsid "$tiny/run.sh" "$dir" >"$work/out" 2>&1 &
+  group=$!
+  until [[ -e $dir/run/metrics.jsonl && $(wc -l <"$dir/run/metrics.jsonl") -ge $steps ]]; do
+    kill -0 "$group" 2>/dev/null || break  # it was faster
+    sleep 0.002
+  done
+  kill -KILL -- "-$group" 2>/dev/null || true
+  wait "$group" 2>/dev/null || true
+}
+
+case_killed_after_steps_and_resumed_gives_the_root() {
+  local steps
+  for steps in 0 1 2 3 4 6 7 9 11 12; do
+    kill_after_steps "$work/k$steps" "$steps"
+    finish "$work/k$steps" "a kill at step $steps"
+  done
+}
+
+case_killed_at_random_times_gives_the_root() {
+  local seed=${AFTUNE_TEST_SEED:-$((SRANDOM % 32768))} round delay started=0 kills=0
+  echo "AFTUNE_TEST_SEED=$seed"
+  RANDOM=$seed
+  run_tiny "$work/timed"
+  local begin=${EPOCHREALTIME/./}
+  run_tiny "$work/timed2"
+  local whole=$(((${EPOCHREALTIME/./} - begin) / 1000))
+  for round in 1 2 3 4 5 6; do
+    # The same folder again and again, until one start gets through.
+    while :; do
+      delay=$((RANDOM % (whole + 20) + 10))
+      started=$((started + 1))
+      # timeout kills its whole group, itself too; the inner bash would say so on standard error.
+      if bash -c 'timeout -s KILL "$1" "$2" "$3" >"$4" 2>&1; exit $?' _ \
+        "$(printf '%d.%03d' $((delay / 1000)) $((delay % 1000)))" "$tiny/run.sh" \
+        "$work/r$round" "$work/out" 2>/dev/null; then
+        break
+      fi
+      kills=$((kills + 1))
+      if ((kills > 40 * round)); then fail "never finished"; fi
+    done
+    finish "$work/r$round" "random kills, round $round"
+  done
+  echo "$started starts, $kills killed, one run takes $whole ms"
+  ((kills > 0)) || fail "no start was killed"
+}
+
+# As a kill between two system calls leaves it: the last entry durable, its checkpoint not signed.
+case_last_entry_unsigned_is_signed() {
+  run_tiny "$work/t"
+  local log=$work/t/run/log last size i
+  last=$("$AFTUNE" log show --run "$work/t/run" 2>/dev/null | tail -1)
+  same "$(ls "$log/checkpoints" | sort -n | tail -1)" "$entries" "size of the log"
+  rm "$log/checkpoints/$entries"
+  cp "$log/checkpoints/$((entries - 1))" "$log/checkpoint"
+  rm "$log/tile/0/000.p/$entries" "$log/tile/entries/000.p/$entries"
+  size=${#last}
+  {
+    printf "\\x$(printf %02x $((entries - 1)))"; printf '\0%.0s' 1 2 3 4 5 6 7
+    for i in 0 8 16 24; do printf "\\x$(printf %02x $((size >> i & 255)))"; done
+    printf %s "$last"
+  } >"$work/record"
+  { cat "$work/record"; sha256sum <"$work/record" | head -c 64 | sed 's/../\\x&/g' |
+      while IFS= read -r hex || [[ $hex ]]; do printf "$hex"; done; } >"$log/pending"
+  same "$("$AFTUNE" log verify --run "$work/t/run" 2>&1 >/dev/null | head -c 8)" "33 of 34" "the log"
+  finish "$work/t" "an unsigned end"
+}
+
+# A start that was killed before the run's first file had its name.
+case_staged_left_over_does_not_block_a_start() {
+  mkdir -p "$work/t/run"
+  : >"$work/t/run/contract.json.tmp-0011223344556677"
+  finish "$work/t" "a left-over"
+  mkdir -p "$work/u/run"
+  echo mine >"$work/u/run/notes.txt"
+  expect 2 "is not empty and holds no run" "$tiny/run.sh" "$work/u"
+  same "$(cat "$work/u/run/notes.txt")" mine "a file of somebody else"
+}
+
+declare -F "case_$chosen" >/dev/null || fail "no case $chosen"
+"case_$chosen"
+echo "ok: $chosen"

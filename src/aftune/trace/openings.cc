@@ -34,8 +34,8 @@ Openings::Openings(const RunFolder& run, const Contract& contract,
       store_(std::move(store)) {}
 
 Result<Openings> Openings::open(const RunFolder& run, const Contract& contract,
-                                const std::vector<std::string>& entries) {
-  AFTUNE_TRY(Store store, Store::open(run.store(), Store::Open::kExisting));
+                                const std::vector<std::string>& entries, ThreadPool* pool) {
+  AFTUNE_TRY(Store store, Store::open(run.store(), Store::Open::kExisting, pool));
   return Openings(run, contract, entries, std::move(store));
 }
 
@@ -84,8 +84,7 @@ Result<train::BlockState> Openings::base_state(std::uint32_t block, const StateL
       train::initial_state(contract_.training.optimizer, std::move(parameters));
   const auto tensors = state_tensors(contract_, block);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const Digest found =
-        crypto::blake3(part_of(state, tensors[i].role).at(tensors[i].spec.name).bytes());
+    const Digest found = store_.digest_of(state_view(state, tensors[i]).bytes);
     if (found != list.digests[i]) {
       return not_committed(tensor_label(block, 0, tensors[i]), list.digests[i], found);
     }

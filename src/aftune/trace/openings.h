@@ -23,9 +23,10 @@ std::string describe_edge(const train::EdgeId& id);
 /// Threads: one at a time.
 class Openings {
  public:
-  /// `entries` are the log's, and must outlive the object as must `contract`.
+  /// `entries` are the log's, and must outlive the object as must `contract`. `pool`, if
+  /// given, hashes what is opened; it is borrowed and must be free then.
   static Result<Openings> open(const RunFolder& run, const Contract& contract,
-                               const std::vector<std::string>& entries);
+                               const std::vector<std::string>& entries, ThreadPool* pool = nullptr);
 
   Result<StateList> state_list(std::uint32_t block, std::uint64_t step_block) const;
   Result<StepList> step_list(std::uint64_t step) const;

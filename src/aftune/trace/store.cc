@@ -14,15 +14,16 @@ constexpr std::string_view kRaw = ".raw";
 
 }  // namespace
 
-Result<Store> Store::open(const Path& folder, Open mode) {
+Result<Store> Store::open(const Path& folder, Open mode, ThreadPool* pool) {
   if (mode == Open::kCreate) {
     AFTUNE_TRY(make_folders(folder));
+    AFTUNE_TRY(sync_folder(folder));  // folders that a killed process made
   }
   std::error_code error;
   if (!std::filesystem::is_directory(folder, error)) {
     return Error{Code::kNotFound, fmt::format("store {} is not a folder", folder.string())};
   }
-  return Store(folder);
+  return Store(folder, pool);
 }
 
 Path Store::path_of(const Digest& digest) const {
@@ -36,8 +37,11 @@ bool Store::has(const Digest& digest) const {
 }
 
 Status Store::put(const Digest& digest, Bytes data) {
-  if (has(digest)) return ok();
   const Path target = path_of(digest);
+  if (has(digest)) {
+    unsynced_.insert(target.parent_path());  // a killed process may have left its name unsynced
+    return ok();
+  }
   AFTUNE_TRY(make_folders(target.parent_path()));
   AFTUNE_TRY(StagedFile file, StagedFile::create(target));
   AFTUNE_TRY(file.append(data));
@@ -54,9 +58,13 @@ Status Store::sync() {
   return ok();
 }
 
+Digest Store::digest_of(Bytes data) const {
+  return pool_ != nullptr ? crypto::blake3(data, *pool_) : crypto::blake3(data);
+}
+
 Result<ByteBuffer> Store::get(const Digest& digest, std::uint64_t limit_bytes) const {
   AFTUNE_TRY(ByteBuffer data, read_file(path_of(digest), limit_bytes).in("object " + digest.hex()));
-  const Digest found = crypto::blake3(data);
+  const Digest found = digest_of(data);
   if (found != digest) {
     return Error{Code::kCorrupt, fmt::format("object {} has {} bytes of digest {}", digest.hex(),
                                              data.size(), found.hex())};

@@ -11,6 +11,10 @@
 #include "aftune/base/file.h"
 #include "aftune/crypto/digest.h"
 
+namespace aftune {
+class ThreadPool;
+}
+
 namespace aftune::trace {
 
 /// Threads: one writer at a time; readers at any time.
@@ -18,7 +22,8 @@ class Store {
  public:
   /// Opens a store's folder, creating it if `create`. Errors: kNotFound, kUnavailable.
   enum class Open { kExisting, kCreate };
-  static Result<Store> open(const Path& folder, Open mode);
+  /// `pool`, if given, hashes what get() reads; it is borrowed and must be free then.
+  static Result<Store> open(const Path& folder, Open mode, ThreadPool* pool = nullptr);
 
   /// Stores `data`, whose BLAKE3 digest is `digest` (the caller has computed it). The file is
   /// whole and synced on return; its name is durable after sync(). An object that is there
@@ -34,6 +39,9 @@ class Store {
   /// have another digest; kInvalidInput over `limit_bytes`; kUnavailable.
   [[nodiscard]] Result<ByteBuffer> get(const Digest& digest, std::uint64_t limit_bytes) const;
 
+  /// The address of `data`: BLAKE3, on the pool if there is one.
+  [[nodiscard]] Digest digest_of(Bytes data) const;
+
   /// Every object file, ascending by digest. Errors: kUnavailable.
   struct Object {
     Digest digest;
@@ -47,10 +55,11 @@ class Store {
   [[nodiscard]] Path path_of(const Digest& digest) const;
 
  private:
-  explicit Store(Path folder) : folder_(std::move(folder)) {}
+  Store(Path folder, ThreadPool* pool) : folder_(std::move(folder)), pool_(pool) {}
   Status walk(const std::function<void(const Path&, const Digest*)>& visit) const;
 
   Path folder_;
+  ThreadPool* pool_;         // null: get() hashes on the calling thread
   std::set<Path> unsynced_;  // folders with new names
 };
 

@@ -52,7 +52,7 @@ Result<std::string> reason_of(const trace::Contract& contract, const numerics::E
 
 }  // namespace
 
-void check_abort(const trace::Contract& contract, const numerics::Engine& engine,
+bool check_abort(const trace::Contract& contract, const numerics::Engine& engine,
                  trace::SideInputs& inputs, const trace::Openings& openings, const RunFacts& facts,
                  Judge& judge) {
   const trace::AbortEntry& abort = *facts.abort;
@@ -60,31 +60,39 @@ void check_abort(const trace::Contract& contract, const numerics::Engine& engine
   const auto list = openings.abort_list(abort.list);
   if (!list) {
     judge.weigh(Check::kList, place, list.error());
-    return;
-  }
-  if (abort.cause == "fault") {
-    judge.leave_open(
-        fmt::format("the run ended by a fault of the provider's machine: {}", list->reason));
-    return;
+    return false;
   }
   const trace::Timeline timeline(contract);
+  const bool fault = abort.cause == "fault";
   if (abort.step >= contract.steps || list->step != abort.step ||
-      timeline.position_of_step(abort.step) != facts.abort_position) {
+      (!fault && timeline.position_of_step(abort.step) != facts.abort_position)) {
     judge.reject(
         Check::kAbort, place,
         fmt::format("the abort stands at entry {} and names another step", facts.abort_position));
-    return;
+    return false;
+  }
+  if (fault) {
+    judge.leave_open(fmt::format("the provider says that its machine had a fault at step {}: {}",
+                                 abort.step, list->reason));
+    return false;
   }
   const auto reason = reason_of(contract, engine, inputs, openings, abort.step);
   if (!reason) {
     judge.weigh(Check::kState, place, reason.error());
-  } else if (*reason != list->reason) {
+    return false;
+  }
+  if (*reason != list->reason) {
     judge.reject(Check::kAbort, place,
                  fmt::format("the run says \"{}\", the replay says \"{}\"", list->reason,
                              reason->empty() ? "the step ends well" : *reason));
-  } else {
-    judge.leave_open("the run was aborted, and the replay aborts at the same place");
+    return false;
   }
+  const std::uint64_t from = timeline.stored_before(abort.step / contract.grid.steps_per_block);
+  judge.leave_open(fmt::format(
+      "aborted, proven: replayed from the committed states of step block {}, the run leaves the "
+      "finite numbers at the same place: {}",
+      from, *reason));
+  return true;
 }
 
 }  // namespace aftune::audit

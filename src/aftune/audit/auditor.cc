@@ -122,7 +122,7 @@ Outcome outcome_of(const Verdict& verdict, const RunFacts& facts) {
   return enough ? Outcome::kAccept : Outcome::kInconclusive;
 }
 
-void explain(const AuditRequest& request, const RunFacts& facts, Verdict& verdict) {
+void explain(const RunFacts& facts, Verdict& verdict) {
   if (verdict.outcome != Outcome::kInconclusive) return;
   if (verdict.drawn_by == DrawnBy::kHand) {
     verdict.unchecked.push_back(
@@ -131,7 +131,6 @@ void explain(const AuditRequest& request, const RunFacts& facts, Verdict& verdic
   if (verdict.drawn_by == DrawnBy::kNone && facts.closed) {
     verdict.unchecked.push_back("no block was replayed: give --secret, --all or --block");
   }
-  static_cast<void>(request);
 }
 
 void check_contents(const AuditRequest& request, const std::vector<std::string>& entries,
@@ -139,7 +138,8 @@ void check_contents(const AuditRequest& request, const std::vector<std::string>&
                     const std::vector<BlockIndex>& blocks) {
   std::optional<trace::SideInputs> inputs = open_inputs(request, judge);
   const std::optional<Digest> salt = read_root_salt(request, judge);
-  Result<trace::Openings> openings = trace::Openings::open(request.run, request.contract, entries);
+  Result<trace::Openings> openings =
+      trace::Openings::open(request.run, request.contract, entries, &engine.pool());
   if (!openings) judge.weigh(Check::kMissing, "store", openings.error());
   if (!inputs || !openings) return;
   check_step_lists(request.contract, *openings, *inputs, entries.size(), judge);
@@ -155,13 +155,20 @@ void check_contents(const AuditRequest& request, const std::vector<std::string>&
     }
   }
   if (facts.abort) {
-    check_abort(request.contract, engine, *inputs, *openings, facts, judge);
     verdict.aborted = true;
+    verdict.abort_proven = check_abort(request.contract, engine, *inputs, *openings, facts, judge);
   }
   if (facts.closed) {
     replay_blocks(request.contract, engine, *inputs, *openings, blocks, request.on_block, judge,
                   verdict);
   }
+}
+
+/// A folder that is not there at all is the caller's mistake, not something kept back.
+Status check_folder(const Path& folder, std::string_view what) {
+  std::error_code error;
+  if (std::filesystem::is_directory(folder, error)) return ok();
+  return Error{Code::kNotFound, fmt::format("{} {} is not a folder", what, folder.string())};
 }
 
 /// The client's own copy must be the contract's: a mistake of the caller, not a lie.
@@ -178,6 +185,8 @@ Status check_own_data(const AuditRequest& request) {
 }  // namespace
 
 Result<Verdict> audit_run(const AuditRequest& request, const numerics::Engine& engine) {
+  AFTUNE_TRY(check_folder(request.run.root, "run"));
+  if (request.delivered) AFTUNE_TRY(check_folder(*request.delivered, "delivered model"));
   AFTUNE_TRY(check_own_data(request));
   Verdict verdict = empty_verdict(request);
   Judge judge(verdict);
@@ -196,7 +205,7 @@ Result<Verdict> audit_run(const AuditRequest& request, const numerics::Engine& e
     check_contents(request, log->entries, engine, verdict, judge, facts, blocks);
   }
   verdict.outcome = outcome_of(verdict, facts);
-  explain(request, facts, verdict);
+  explain(facts, verdict);
   return verdict;
 }
 

@@ -30,8 +30,9 @@ struct AuditRequest {
 };
 
 /// Errors: kInvalidInput for a request that makes no sense (a block outside the grid, another
-///         contract's secret, a data set of the client's that is not the contract's); what the
-///         provider handed over never gives an error, but a verdict.
+///         contract's secret, a data set of the client's that is not the contract's); kNotFound for
+///         a run or delivered folder that does not exist; what the provider handed over never gives
+///         an error, but a verdict.
 Result<Verdict> audit_run(const AuditRequest& request, const numerics::Engine& engine);
 
 }  // namespace aftune::audit

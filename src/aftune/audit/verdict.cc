@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "aftune/base/log_line.h"
+
 namespace aftune::audit {
 namespace {
 
@@ -49,7 +51,12 @@ std::string headline(const Verdict& verdict) {
     case Outcome::kReject:
       return "REJECT: the provider's evidence does not hold";
     case Outcome::kInconclusive:
-      return "INCONCLUSIVE: nothing wrong was found, but not enough was checked";
+      if (verdict.abort_proven) {
+        return "INCONCLUSIVE: the run was aborted, and a replay proves that it had to be";
+      }
+      return verdict.aborted
+                 ? "INCONCLUSIVE: the run was aborted for a reason that nobody can check"
+                 : "INCONCLUSIVE: nothing wrong was found, but not enough was checked";
   }
   return "";
 }
@@ -178,12 +185,14 @@ std::string verdict_text(const Verdict& verdict) {
   for (std::size_t i = 0; i < std::min(verdict.findings.size(), kShownFindings); ++i) {
     const Finding& finding = verdict.findings[i];
     out += fmt::format("  found      [{}] {}: {}\n", check_name(finding.check), finding.place,
-                       finding.message);
+                       printable(finding.message));
   }
   if (verdict.findings.size() > kShownFindings) {
     out += fmt::format("  found      and {} more\n", verdict.findings.size() - kShownFindings);
   }
-  for (const std::string& text : verdict.unchecked) out += "  open       " + text + "\n";
+  for (const std::string& text : verdict.unchecked) {
+    out += "  open       " + printable(text) + "\n";
+  }
   for (const std::string& text : verdict.not_checked) out += "  not told   " + text + "\n";
   return out;
 }

@@ -71,7 +71,7 @@ struct Verdict {
   std::optional<Digest> delivered_sha256;  // of model.safetensors, as the close binds it
   bool delivery_checked = false;
   bool weights_disclosed = false;
-  bool aborted = false;
+  bool aborted = false, abort_proven = false;
   std::uint32_t layer_blocks = 0;
   std::uint64_t step_blocks = 0, steps = 0;
 };

@@ -3,16 +3,17 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <ctime>
 #include <iostream>
 #include <memory>
 
 #include "aftune/audit/auditor.h"
 #include "aftune/base/log_line.h"
+#include "aftune/cli/block_arg.h"
 #include "aftune/cli/commands.h"
 #include "aftune/cli/contract_file.h"
 #include "aftune/cli/machine.h"
+#include "aftune/cli/out_file.h"
 #include "aftune/codec/key_file.h"
 
 namespace aftune::cli {
@@ -28,40 +29,32 @@ struct Args {
 
 constexpr const char* kStatementType = "application/vnd.in-toto+json";
 
-/// "I,J": layer block and step block.
-Result<audit::BlockIndex> parse_block(const std::string& text) {
-  audit::BlockIndex out;
-  const char* end = text.data() + text.size();
-  const auto [comma, first] = std::from_chars(text.data(), end, out.layer_block);
-  if (first == std::errc() && comma != end && *comma == ',') {
-    const auto [rest, second] = std::from_chars(comma + 1, end, out.step_block);
-    if (second == std::errc() && rest == end) return out;
-  }
-  return Error{Code::kInvalidInput,
-               fmt::format("--block \"{}\" is not LAYER_BLOCK,STEP_BLOCK like 2,1", text)};
-}
-
 std::optional<Path> path_if(const std::string& text) {
   if (text.empty()) return std::nullopt;
   return Path(text);
 }
 
-Status write_verdict(const Args& args, const trace::Contract& contract,
-                     const codec::Json& statement) {
+/// What the end of the audit needs, looked at before it: a slip must not cost the whole of it.
+Result<std::optional<codec::KeyFile>> prepare_verdict(const Args& args,
+                                                      const trace::Contract& contract) {
+  if (!args.out.empty()) AFTUNE_TRY(check_out_file(args.out));
+  if (args.key.empty()) return std::optional<codec::KeyFile>();
+  AFTUNE_TRY(codec::KeyFile key, codec::read_key_file(args.key));
+  if (key.key.public_key() == contract.verifier.key) return std::optional(std::move(key));
+  return Error{Code::kInvalidInput, fmt::format("{} is not the key of the contract's verifier ({})",
+                                                args.key, contract.verifier.name)};
+}
+
+Status write_verdict(const Args& args, const std::optional<codec::KeyFile>& key,
+                     const std::string& verifier, const codec::Json& statement) {
   if (args.out.empty()) return ok();
   codec::Dsse envelope{kStatementType, codec::canonical_json(statement), {}};
-  if (args.key.empty()) {
-    log_line("the verdict is not signed: no --key was given");
+  if (key) {
+    envelope.sign(key->key, verifier);
   } else {
-    AFTUNE_TRY(const codec::KeyFile key, codec::read_key_file(args.key));
-    if (key.key.public_key() != contract.verifier.key) {
-      return Error{Code::kInvalidInput,
-                   fmt::format("{} is not the key of the contract's verifier ({})", args.key,
-                               contract.verifier.name)};
-    }
-    envelope.sign(key.key, contract.verifier.name);
+    log_line("the verdict is not signed: no --key was given");
   }
-  return write_file(args.out, as_bytes(codec::encode_dsse(envelope)));
+  return write_new_file(args.out, as_bytes(codec::encode_dsse(envelope)));
 }
 
 Result<audit::Verdict> audit_it(const Args& args, const trace::Contract& contract) {
@@ -104,10 +97,8 @@ Exit exit_of(audit::Outcome outcome) {
 Exit run_audit(const Args& args) {
   const auto contract = load_signed_contract(args.contract);
   if (!contract) return report("audit", contract.error());
-  if (!args.key.empty()) {  // a wrong key must not cost a whole audit
-    const auto key = codec::read_key_file(args.key);
-    if (!key) return report("audit", key.error());
-  }
+  const auto key = prepare_verdict(args, contract->contract);
+  if (!key) return report("audit", key.error());
   const auto verdict = audit_it(args, contract->contract);
   if (!verdict) return report("audit", verdict.error());
   const codec::Json statement = audit::verdict_statement(*verdict);
@@ -117,7 +108,8 @@ Exit run_audit(const Args& args) {
   } else {
     std::cout << audit::verdict_text(*verdict) << std::flush;
   }
-  if (const Status wrote = write_verdict(args, contract->contract, statement); !wrote) {
+  if (const Status wrote = write_verdict(args, *key, contract->contract.verifier.name, statement);
+      !wrote) {
     return report("audit", wrote.error());
   }
   return exit_of(verdict->outcome);
@@ -140,15 +132,16 @@ Command add_audit(CLI::App& app) {
   auto* all = cmd->add_flag("--all", args->all, "Replay every block");
   auto* block = cmd->add_option("--block", args->blocks,
                                 "Replay LAYER_BLOCK,STEP_BLOCK (cannot give ACCEPT)");
-  block->type_name("I,J");
+  block->type_name("I,J")->allow_extra_args(false);
   secret->excludes(all)->excludes(block);
   all->excludes(block);
   cmd->add_option("--count", args->count, "With --secret: draw more blocks than the policy asks")
       ->needs(secret);
   cmd->add_option("--delivered", args->delivered, "The model folder that the client received");
   cmd->add_option("--data", args->data, "The client's own copy of the data set");
-  cmd->add_option("--key", args->key, "The verifier's private key: signs the verdict");
-  cmd->add_option("-o,--out", args->out, "Where the verdict goes (DSSE, in-toto Statement)");
+  auto* out = cmd->add_option("-o,--out", args->out,
+                              "Verdict to write (DSSE, in-toto Statement); must not exist");
+  cmd->add_option("--key", args->key, "The verifier's private key: signs the verdict")->needs(out);
   cmd->add_flag("--json", args->json, "Print the statement instead of the text");
   add_machine_options(*cmd, args->machine);
   return {[cmd] { return cmd->parsed(); }, [args] { return run_audit(*args); }};

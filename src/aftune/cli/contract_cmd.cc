@@ -11,6 +11,7 @@
 #include "aftune/cli/commands.h"
 #include "aftune/cli/contract_file.h"
 #include "aftune/cli/draft.h"
+#include "aftune/cli/out_file.h"
 #include "aftune/codec/key_file.h"
 
 namespace aftune::cli {
@@ -27,6 +28,7 @@ Result<codec::Dsse> load_envelope(const Path& file) {
 }
 
 Status draft(const Args& args) {
+  AFTUNE_TRY(check_out_file(args.out));
   AFTUNE_TRY(const Draft draft, draft_contract(args.job, std::time(nullptr)));
   const codec::Dsse envelope{
       std::string(trace::kContractPayloadType), draft.contract.payload(), {}};

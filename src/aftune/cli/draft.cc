@@ -14,11 +14,13 @@
 #include "aftune/model/model_folder.h"
 #include "aftune/trace/list.h"
 #include "aftune/trace/model_root.h"
+#include "aftune/trace/side_inputs.h"
 
 namespace aftune::cli {
 namespace {
 
 constexpr std::uint64_t kMany = std::uint64_t{1} << 40;
+constexpr std::uint64_t kMaxSteps = std::uint64_t{1} << 24;
 
 /// What the parts of a draft share.
 struct Drafting {
@@ -37,7 +39,7 @@ Result<Digest> random_or_given(Drafting& draft, JobReader& map, std::string_view
                                std::string_view label) {
   if (map.has(key)) {
     AFTUNE_TRY(const std::string hex, map.text(key));
-    return parse_digest(hex).in(std::string(label));
+    return parse_digest(hex).in(map.where(key));
   }
   draft.note(fmt::format("{}: random", label));
   return to_digest(random_bytes(32));
@@ -51,9 +53,9 @@ Status draft_keys(Drafting& draft) {
       {"verifier", &draft.out.contract.verifier}};
   for (const auto& [name, key] : all) {
     AFTUNE_TRY(const std::string file, keys.text(name));
-    AFTUNE_TRY(std::string text, read_text_file(draft.resolve(file), 4096));
+    AFTUNE_TRY(std::string text, read_text_file(draft.resolve(file), 4096).in(keys.where(name)));
     if (text.ends_with('\n')) text.pop_back();
-    AFTUNE_TRY(*key, tlog::parse_verifier_key(text).in(file));
+    AFTUNE_TRY(*key, tlog::parse_verifier_key(text).in(keys.where(name) + ": " + file));
   }
   return keys.finish();
 }
@@ -73,13 +75,15 @@ Status draft_model(Drafting& draft) {
   trace::Contract& contract = draft.out.contract;
   AFTUNE_TRY(const std::string path, draft.job.text("model"));
   const Path folder = draft.resolve(path);
-  AFTUNE_TRY(const model::ModelFolder model, model::open_model_folder(folder));
+  AFTUNE_TRY(const model::ModelFolder model,
+             model::open_model_folder(folder).in(draft.job.where("model")));
   contract.architecture = model.config;
   AFTUNE_TRY(contract.base_public, draft.job.boolean("base_public"));
   std::optional<Digest> salt;
   if (!contract.base_public) {
     AFTUNE_TRY(const std::string key_path, draft.job.text("provider_key"));
-    AFTUNE_TRY(const codec::KeyFile key, codec::read_key_file(draft.resolve(key_path)));
+    AFTUNE_TRY(const codec::KeyFile key,
+               codec::read_key_file(draft.resolve(key_path)).in(draft.job.where("provider_key")));
     salt = trace::SaltSource(key.key, contract.run_id).root_salt();
   }
   AFTUNE_TRY(contract.base_root, root_of_folder(model, salt));
@@ -101,11 +105,13 @@ Result<std::int32_t> token_id(JobReader& text, const text::Tokenizer& tokenizer,
   const std::int32_t id = tokenizer.id_of(token);
   if (id >= 0) return id;
   return Error{Code::kInvalidInput,
-               fmt::format("text.{}: the tokenizer has no token \"{}\"", key, token)};
+               fmt::format("{}: the tokenizer has no token \"{}\"", text.where(key), token)};
 }
 
 Status draft_text(Drafting& draft, const Path& model) {
-  AFTUNE_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(model / "tokenizer.json"));
+  const Path path = model / "tokenizer.json";
+  AFTUNE_TRY(const text::Tokenizer tokenizer,
+             text::Tokenizer::load(path).in(draft.job.where("model") + ": " + path.string()));
   AFTUNE_TRY(JobReader text, draft.job.map("text"));
   text::TextRule& rule = draft.out.contract.text;
   AFTUNE_TRY(rule.format, text.text("format"));
@@ -128,10 +134,16 @@ Status draft_text(Drafting& draft, const Path& model) {
 Status draft_data(Drafting& draft) {
   trace::Contract& contract = draft.out.contract;
   AFTUNE_TRY(const std::string path, draft.job.text("data"));
-  AFTUNE_TRY(const text::Dataset data, text::Dataset::load(draft.resolve(path)));
+  AFTUNE_TRY(const text::Dataset data,
+             text::Dataset::load(draft.resolve(path)).in(draft.job.where("data")));
   if (draft.job.has("data_salt")) {
     AFTUNE_TRY(const std::string salt, draft.job.text("data_salt"));
-    AFTUNE_TRY(contract.data_salt, from_hex(salt).in("data_salt"));
+    AFTUNE_TRY(contract.data_salt, from_hex(salt).in(draft.job.where("data_salt")));
+    if (contract.data_salt.size() != 16) {
+      return Error{Code::kInvalidInput,
+                   fmt::format("{} has {} bytes, needs 16", draft.job.where("data_salt"),
+                               contract.data_salt.size())};
+    }
   } else {
     contract.data_salt = random_bytes(16);
     draft.note("data.salt: random");
@@ -159,7 +171,7 @@ Status draft_optimizer(Drafting& draft) {
     AFTUNE_TRY(spec.momentum, map.real_or("momentum", 0));
   } else {
     return Error{Code::kInvalidInput,
-                 fmt::format("optimizer.kind is \"{}\", known: adamw, sgd", kind)};
+                 fmt::format("{} is \"{}\", known: adamw, sgd", map.where("kind"), kind)};
   }
   AFTUNE_TRY(spec.weight_decay, map.real_or("weight_decay", 0));
   return map.finish();
@@ -175,8 +187,8 @@ Status draft_schedule(Drafting& draft) {
     AFTUNE_TRY(spec.warmup_steps, map.count_or("warmup_steps", 0, 0, kMany));
     AFTUNE_TRY(spec.total_steps, map.count_or("total_steps", draft.out.contract.steps, 1, kMany));
   } else if (kind != "constant") {
-    return Error{Code::kInvalidInput,
-                 fmt::format("schedule.kind is \"{}\", known: constant, warmup_cosine", kind)};
+    return Error{Code::kInvalidInput, fmt::format("{} is \"{}\", known: constant, warmup_cosine",
+                                                  map.where("kind"), kind)};
   }
   AFTUNE_TRY(map.finish());
   AFTUNE_TRY(JobReader clip, draft.job.map_or_empty("clip"));
@@ -189,16 +201,17 @@ Status draft_training(Drafting& draft) {
   AFTUNE_TRY(JobReader batch, draft.job.map("batch"));
   AFTUNE_TRY(contract.batch.batch, batch.count("samples", 1, kMany));
   AFTUNE_TRY(contract.batch.micro_batch,
-             batch.count_or("micro_batch", contract.batch.batch, 1, kMany));
+             batch.count_or("micro_batch", contract.batch.batch, 1, contract.batch.batch));
+  if (!batch.has("micro_batch")) draft.note("batch.micro_batch: all samples at once");
   AFTUNE_TRY(batch.finish());
-  AFTUNE_TRY(contract.steps, draft.job.count("steps", 1, kMany));
+  AFTUNE_TRY(contract.steps, draft.job.count("steps", 1, kMaxSteps));
   AFTUNE_TRY(draft_optimizer(draft));
   AFTUNE_TRY(draft_schedule(draft));
   AFTUNE_TRY(JobReader grid, draft.job.map("grid"));
   AFTUNE_TRY(const auto layers, grid.count("layers_per_block", 1, 1 << 16));
   contract.grid.layers_per_block = static_cast<std::uint32_t>(layers);
-  AFTUNE_TRY(contract.grid.steps_per_block, grid.count("steps_per_block", 1, kMany));
-  AFTUNE_TRY(contract.grid.state_interval, grid.count("state_interval", 1, kMany));
+  AFTUNE_TRY(contract.grid.steps_per_block, grid.count("steps_per_block", 1, kMaxSteps));
+  AFTUNE_TRY(contract.grid.state_interval, grid.count("state_interval", 1, kMaxSteps));
   AFTUNE_TRY(const auto edges, grid.count_or("edge_interval", 1, 1, 1 << 16));
   contract.grid.edge_interval = static_cast<std::uint32_t>(edges);
   return grid.finish();
@@ -214,29 +227,48 @@ Status draft_nonces(Drafting& draft) {
   return nonces.finish();
 }
 
-/// The secret's hash: given, or that of the secret file, which is made if absent.
-Status draft_secret(Drafting& draft, JobReader& audit) {
-  trace::Contract& contract = draft.out.contract;
-  if (audit.has("secret_sha256")) {
-    AFTUNE_TRY(const std::string hex, audit.text("secret_sha256"));
-    AFTUNE_TRY(contract.audit.secret_sha256, parse_digest(hex).in("audit.secret_sha256"));
-    return ok();
+/// The 32 bytes of a secret file, which is made if absent.
+Result<ByteBuffer> secret_of(Drafting& draft, const Path& file) {
+  Path used = file;
+  used += ".checkpoint";
+  std::error_code error;
+  if (std::filesystem::exists(used, error)) {
+    return Error{Code::kInvalidInput,
+                 fmt::format("{} has drawn the blocks of another run ({} exists): a secret serves "
+                             "one contract",
+                             file.string(), used.string())};
   }
-  AFTUNE_TRY(const std::string name, audit.text("secret"));
-  const Path file = draft.resolve(name);
   Result<std::string> text = read_text_file(file, 4096);
   if (!text && text.error().code == Code::kNotFound) {
-    const std::string fresh = to_hex(random_bytes(32)) + "\n";
-    AFTUNE_TRY(write_new_private_file(file, as_bytes(fresh)));
+    ByteBuffer secret = random_bytes(32);
+    AFTUNE_TRY(write_new_private_file(file, as_bytes(to_hex(secret) + "\n")));
     draft.note(
         fmt::format("audit.secret: 32 random bytes in {}; show it to nobody before the "
                     "close, and use it for this contract only",
                     file.string()));
-    text = fresh;
+    return secret;
   }
   if (!text) return std::move(text).error();
   if (text->ends_with('\n')) text->pop_back();
-  AFTUNE_TRY(const ByteBuffer secret, from_hex(*text).in(file.string()));
+  AFTUNE_TRY(ByteBuffer secret, from_hex(*text).in(file.string()));
+  if (secret.size() == 32) return secret;
+  return Error{Code::kInvalidInput,
+               fmt::format("{} has {} bytes, a secret has 32", file.string(), secret.size())};
+}
+
+/// The secret's hash: given, or that of the secret file. Comes last: a draft that fails leaves no
+/// secret behind.
+Status draft_secret(Drafting& draft) {
+  trace::Contract& contract = draft.out.contract;
+  AFTUNE_TRY(JobReader audit, draft.job.map("audit"));
+  if (audit.has("secret_sha256")) {
+    AFTUNE_TRY(const std::string hex, audit.text("secret_sha256"));
+    AFTUNE_TRY(contract.audit.secret_sha256, parse_digest(hex).in(audit.where("secret_sha256")));
+    return ok();
+  }
+  AFTUNE_TRY(const std::string name, audit.text("secret"));
+  AFTUNE_TRY(const ByteBuffer secret,
+             secret_of(draft, draft.resolve(name)).in(audit.where("secret")));
   contract.audit.secret_sha256 = trace::secret_commitment(contract.run_id, secret);
   return ok();
 }
@@ -245,9 +277,11 @@ Status draft_audit(Drafting& draft) {
   trace::Contract& contract = draft.out.contract;
   AFTUNE_TRY(JobReader audit, draft.job.map("audit"));
   AFTUNE_TRY(contract.audit.blocks, audit.count("blocks", 1, kMany));
-  AFTUNE_TRY(contract.audit.deadline_hours, audit.count_or("deadline_hours", 72, 1, kMany));
+  AFTUNE_TRY(contract.audit.deadline_hours, audit.count_or("deadline_hours", 72, 1, 24 * 3650));
+  if (!audit.has("deadline_hours")) draft.note("audit.deadline_hours: 72");
   AFTUNE_TRY(contract.audit.weights_disclosed, audit.boolean("weights_disclosed"));
-  AFTUNE_TRY(draft_secret(draft, audit));
+  const char* secret = audit.has("secret_sha256") ? "secret_sha256" : "secret";
+  AFTUNE_TRY(audit.text(secret));  // draft_secret() uses it
   AFTUNE_TRY(audit.finish());
   if (draft.job.has("closes_by")) {
     AFTUNE_TRY(contract.closes_by, draft.job.text("closes_by"));
@@ -257,6 +291,27 @@ Status draft_audit(Drafting& draft) {
     draft.note("closes_by: " + contract.closes_by);
   }
   return ok();
+}
+
+/// A contract names its members nearly as the job file names its keys: says where to look.
+Error at_key(const JobReader& job, Error error) {
+  constexpr std::string_view kPrefix = "contract.";
+  if (!error.what.starts_with(kPrefix)) return std::move(error).in(job.where(""));
+  const std::string_view rest = std::string_view(error.what).substr(kPrefix.size());
+  const std::size_t end = rest.find_first_not_of("abcdefghijklmnopqrstuvwxyz_.0123456789");
+  const std::string key(rest.substr(0, end));
+  return {error.code, job.where(key) + std::string(rest.substr(key.size()))};
+}
+
+/// The rules of a contract stand in one place: what parse() refuses is no contract. Beyond them:
+/// every step must find its tokens, and the model all of them.
+Status check_draft(const Drafting& draft, const Path& model, const Path& data) {
+  const JobReader& job = draft.job;
+  const auto parsed = trace::Contract::parse(draft.out.contract.payload());
+  if (!parsed) return at_key(job, parsed.error());
+  AFTUNE_TRY(trace::SideInputs inputs,
+             trace::SideInputs::open(*parsed, data, model).in(job.where("model")));
+  return inputs.batches().check_steps(parsed->steps).in(job.where("data") + ": " + data.string());
 }
 
 }  // namespace
@@ -274,8 +329,9 @@ Result<Draft> draft_contract(const Path& job_file, std::int64_t now) {
   AFTUNE_TRY(draft_nonces(draft));
   AFTUNE_TRY(draft_audit(draft));
   AFTUNE_TRY(job.finish());
-  // The rules of a contract stand in one place: what parse() refuses is no contract.
-  AFTUNE_TRY(draft.out.contract, trace::Contract::parse(draft.out.contract.payload()));
+  AFTUNE_TRY(const std::string data, job.text("data"));
+  AFTUNE_TRY(check_draft(draft, draft.resolve(model), draft.resolve(data)));
+  AFTUNE_TRY(draft_secret(draft));
   return std::move(draft.out);
 }
 

@@ -16,8 +16,9 @@ struct Draft {
 };
 
 /// Reads the job file, looks at model, data set and keys that it names (relative to the file's
-/// folder) and fills in what may be left out. Makes the client's secret if its file is absent.
-/// Errors: kInvalidInput naming file, line and key; kNotFound; kUnavailable.
+/// folder) and fills in what may be left out. Makes the client's secret if its file is absent, with
+/// mode 0600 and after all else was found right. Errors: kInvalidInput naming file, line and key;
+/// kNotFound; kUnavailable.
 Result<Draft> draft_contract(const Path& job, std::int64_t now);
 
 }  // namespace aftune::cli

@@ -8,7 +8,7 @@
 namespace aftune::cli {
 
 Exit report(const char* command, const Error& error) {
-  log_line(fmt::format("aftune {}: {}", command, error.what));
+  log_line(fmt::format("aftune {}: {}", command, printable(error.what)));
   switch (error.code) {
     case Code::kInvalidInput:
     case Code::kNotFound:

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <set>
 
 namespace aftune::cli {
@@ -37,7 +39,12 @@ Result<JobReader> JobReader::load(const Path& file) {
   auto state = std::make_unique<State>();
   state->file = file.string();
   try {  // yaml-cpp reports by exceptions; they end here
-    state->node = YAML::Load(text);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) {
+      return Error{Code::kInvalidInput, fmt::format("{} holds {} YAML documents, needs one",
+                                                    file.string(), documents.size())};
+    }
+    if (!documents.empty()) state->node = documents.front();
   } catch (const YAML::Exception& error) {
     return Error{Code::kInvalidInput,
                  fmt::format("{}:{}: {}", file.string(), error.mark.line + 1, error.msg)};
@@ -53,16 +60,30 @@ bool JobReader::has(std::string_view key) const {
   return found.IsDefined() && !found.IsNull();
 }
 
+std::string JobReader::where(std::string_view key) const {
+  YAML::Node at = state_->node;
+  int line = at.Mark().line + 1;
+  for (std::string_view rest = key; !rest.empty() && at.IsMap();) {
+    const std::string part(rest.substr(0, rest.find('.')));
+    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+    const YAML::Node& constant = at;
+    const YAML::Node next = constant[part];
+    if (!next.IsDefined()) break;
+    line = next.Mark().line + 1;
+    at.reset(next);
+  }
+  return line > 0 ? fmt::format("{}:{}: {}{}", state_->file, line, state_->path, key)
+                  : fmt::format("{}: {}{}", state_->file, state_->path, key);
+}
+
 Error JobReader::wrong(std::string_view key, std::string_view wanted) const {
   const YAML::Node found = state_->find(key);
-  const int line = found.IsDefined() ? found.Mark().line + 1 : state_->node.Mark().line + 1;
   const bool scalar = found.IsDefined() && found.IsScalar();
-  return {Code::kInvalidInput,
-          fmt::format("{}:{}: {}{} {}, needs {}", state_->file, line, state_->path, key,
-                      !found.IsDefined() ? "is missing"
-                      : scalar           ? "is \"" + found.Scalar() + "\""
-                                         : "is no scalar",
-                      wanted)};
+  return {Code::kInvalidInput, fmt::format("{} {}, needs {}", where(key),
+                                           !found.IsDefined() ? "is missing"
+                                           : scalar           ? "is \"" + found.Scalar() + "\""
+                                                              : "is no single value",
+                                           wanted)};
 }
 
 Result<std::string> JobReader::scalar(std::string_view key) {
@@ -88,7 +109,9 @@ Result<double> JobReader::real(std::string_view key) {
   AFTUNE_TRY(const std::string text, scalar(key));
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return wrong(key, "a number");
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
+    return wrong(key, "a finite number");
+  }
   return value;
 }
 
@@ -135,11 +158,14 @@ Result<bool> JobReader::boolean_or(std::string_view key, bool fallback) {
 
 Status JobReader::finish() const {
   if (!state_->node.IsMap()) return ok();
+  std::set<std::string> seen;
   for (const auto& member : state_->node) {
     const std::string key = member.first.IsScalar() ? member.first.Scalar() : "(no scalar)";
-    if (state_->read.contains(key)) continue;
-    return Error{Code::kInvalidInput, fmt::format("{}:{}: unknown key {}{}", state_->file,
-                                                  member.first.Mark().line + 1, state_->path, key)};
+    const bool known = state_->read.contains(key);
+    if (known && seen.insert(key).second) continue;
+    return Error{Code::kInvalidInput,
+                 fmt::format("{}:{}: {}{} {}", state_->file, member.first.Mark().line + 1,
+                             state_->path, key, known ? "stands there twice" : "is unknown")};
   }
   return ok();
 }

@@ -39,7 +39,12 @@ class JobReader {
   /// An empty map if the key is absent.
   Result<JobReader> map_or_empty(std::string_view key);
 
-  /// Errors: kInvalidInput naming the first key that nobody asked for, and its line.
+  /// "FILE:LINE: KEY" for a message; `key` may be dotted ("batch.samples"). The line is that of
+  /// the deepest part that the file has.
+  [[nodiscard]] std::string where(std::string_view key) const;
+
+  /// Errors: kInvalidInput naming the first key that nobody asked for or that stands there twice,
+  ///         and its line.
   [[nodiscard]] Status finish() const;
 
  private:

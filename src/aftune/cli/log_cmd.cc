@@ -29,14 +29,13 @@ Status show(const Args& args) {
   return ok();
 }
 
-Status verify(const Args& args) {
-  AFTUNE_TRY(const RunReading reading, read_run(args.run, args.contract));
-  const trace::Timeline timeline(reading.contract.contract);
-  const auto& entries = reading.log.entries;
+/// Errors: kCorrupt for whatever the contract does not imply.
+Status check_entries(const trace::Contract& contract, const trace::Timeline& timeline,
+                     const std::vector<std::string>& entries) {
   for (std::uint64_t i = 0; i < entries.size(); ++i) {
     if (i > 0 && i + 1 == entries.size() && trace::is_abort(entries[i])) {
-      AFTUNE_TRY(trace::decode_abort(entries[i], i));
-      continue;
+      const auto abort = trace::decode_abort(entries[i], i);
+      return abort ? ok() : Error{Code::kCorrupt, abort.error().what};
     }
     if (i >= timeline.entry_count()) {
       return Error{Code::kCorrupt, fmt::format("the log has {} entries, the contract implies {}",
@@ -44,7 +43,19 @@ Status verify(const Args& args) {
     }
     const auto digest = trace::decode_entry(entries[i], i, timeline.at(i));
     if (!digest) return Error{Code::kCorrupt, digest.error().what};
+    if (i == 0 && *digest != contract.digest()) {
+      return Error{Code::kCorrupt, fmt::format("entry 0 is of contract {}, this one is {}",
+                                               digest->hex(), contract.digest().hex())};
+    }
   }
+  return ok();
+}
+
+Status verify(const Args& args) {
+  AFTUNE_TRY(const RunReading reading, read_run(args.run, args.contract));
+  const trace::Timeline timeline(reading.contract.contract);
+  const auto& entries = reading.log.entries;
+  AFTUNE_TRY(check_entries(reading.contract.contract, timeline, entries));
   std::cout << reading.log.checkpoint.root.hex() << '\n';
   log_line(fmt::format("{} of {} entries, all in place; signatures, tiles and growth hold",
                        entries.size(), timeline.entry_count()));
@@ -56,7 +67,7 @@ Status prove(const Args& args) {
   AFTUNE_TRY(std::vector<Digest> path, tlog::inclusion_proof(reading.log.leaf_hashes, args.entry));
   const std::string text =
       tlog::encode_tlog_proof({args.entry, std::move(path), reading.log.checkpoint_note});
-  if (!args.out.empty()) return write_file(args.out, as_bytes(text));
+  if (!args.out.empty()) return write_new_file(args.out, as_bytes(text));
   std::cout << text;
   return ok();
 }
@@ -82,7 +93,8 @@ Command add_log(CLI::App& app) {
   verifying->footer("Example:\n  aftune log verify --run run --contract contract.json");
   proving->footer("Example:\n  aftune log proof --run run --entry 3 -o entry3.tlog-proof");
   proving->add_option("--entry", args->entry, "Position, from 0")->required();
-  proving->add_option("-o,--out", args->out, "File (default: standard output)");
+  proving->add_option("-o,--out", args->out,
+                      "File to write; must not exist (default: standard output)");
   return {[cmd] { return cmd->parsed(); },
           [args, showing, verifying] {
             const Status done = showing->parsed()     ? show(*args)

@@ -3,9 +3,38 @@
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
+#include <exception>
+#include <iostream>
+#include <string>
 #include <vector>
 
+#include "aftune/base/log_line.h"
 #include "aftune/cli/commands.h"
+
+namespace {
+
+using aftune::cli::Exit;
+
+/// Nothing of ours throws; what the library throws for want of memory ends here.
+Exit run_guarded(const aftune::cli::Command& command) {
+  try {
+    return command.run();
+  } catch (const std::exception& error) {
+    aftune::log_line(std::string("aftune: ") + error.what());
+    return Exit::kUnchecked;
+  }
+}
+
+/// An answer that standard output did not take was not given.
+Exit finish(Exit exit) {
+  std::cout.flush();
+  if (std::cout) return exit;
+  aftune::log_line("aftune: standard output took no more: the answer is not complete");
+  return Exit::kUnchecked;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using aftune::cli::Exit;
@@ -34,7 +63,7 @@ int main(int argc, char** argv) {
     return static_cast<int>(asked ? Exit::kOk : Exit::kUsage);
   }
   for (const aftune::cli::Command& command : commands) {
-    if (command.chosen()) return static_cast<int>(command.run());
+    if (command.chosen()) return static_cast<int>(finish(run_guarded(command)));
   }
   return static_cast<int>(Exit::kUsage);
 }

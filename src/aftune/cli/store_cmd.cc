@@ -66,7 +66,7 @@ Status get(const Args& args) {
              trace::Store::open(run.store(), trace::Store::Open::kExisting));
   AFTUNE_TRY(const Digest digest, parse_digest(args.digest));
   AFTUNE_TRY(const ByteBuffer bytes, store.get(digest, kMaxObjectBytes));
-  if (!args.out.empty()) return write_file(args.out, bytes);
+  if (!args.out.empty()) return write_new_file(args.out, bytes);
   std::cout.write(reinterpret_cast<const char*>(bytes.data()),
                   static_cast<std::streamsize>(bytes.size()));
   return ok();
@@ -95,7 +95,8 @@ Command add_store(CLI::App& app) {
   getting->footer("Example:\n  aftune store get --run run DIGEST -o object");
   measuring->add_flag("--json", args->json, "Print JSON");
   getting->add_option("digest", args->digest, "64 hexadecimal digits")->required();
-  getting->add_option("-o,--out", args->out, "File (default: standard output)");
+  getting->add_option("-o,--out", args->out,
+                      "File to write; must not exist (default: standard output)");
   return {[cmd] { return cmd->parsed(); },
           [args, checking, measuring] {
             const Status done = checking->parsed()    ? check(*args)

@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "aftune/base/hex.h"
+#include "aftune/base/log_line.h"
 #include "aftune/crypto/domains.h"
 #include "aftune/crypto/sha256.h"
+#include "aftune/model/model_folder.h"
 
 namespace aftune::trace {
 namespace {
@@ -54,9 +57,11 @@ Status read_companions(JsonReader& model, Contract& out) {
                    fmt::format("{}: \"{}\" after \"{}\" is not ascending", file.path(), bound.path,
                                out.companions.back().path)};
     }
-    if (bound.path.find('/') != std::string::npos || bound.path.empty() || bound.path[0] == '.') {
-      return Error{Code::kInvalidInput,
-                   fmt::format("{}: \"{}\" is not a plain file name", file.path(), bound.path)};
+    const auto& known = model::companion_files();
+    if (std::find(known.begin(), known.end(), bound.path) == known.end()) {
+      return Error{Code::kUnsupported,
+                   fmt::format("{}: \"{}\" is no file that travels with a model", file.path(),
+                               printable(bound.path))};
     }
     out.companions.push_back(std::move(bound));
   }
@@ -100,6 +105,22 @@ Status read_data(JsonReader& top, Contract& out) {
                                                  order.path(), out.order.shuffle)};
   }
   return order.finish();
+}
+
+/// Tokens that the rule puts in must be tokens of the model.
+Status check_token_ids(const Contract& contract) {
+  const std::pair<const char*, std::int32_t> ids[] = {{"bos_id", contract.text.bos_id},
+                                                      {"eos_id", contract.text.eos_id},
+                                                      {"pad_id", contract.text.pad_id}};
+  for (const auto& [name, id] : ids) {
+    if (id < static_cast<std::int64_t>(contract.architecture.vocab_size)) continue;
+    return Error{Code::kInvalidInput, fmt::format("contract.text.{} is {}, the model has {} tokens",
+                                                  name, id, contract.architecture.vocab_size)};
+  }
+  if (contract.text.sequence <= contract.architecture.max_positions) return ok();
+  return Error{Code::kInvalidInput,
+               fmt::format("contract.text.sequence is {}, the model has {} positions",
+                           contract.text.sequence, contract.architecture.max_positions)};
 }
 
 Status read_training(JsonReader& top, Contract& out) {
@@ -229,10 +250,10 @@ Result<Contract> Contract::parse(std::string_view payload) {
   AFTUNE_TRY([[maybe_unused]] const auto closes, parse_utc(out.closes_by).in("contract.closes_by"));
   AFTUNE_TRY(read_keys(top, out));
   AFTUNE_TRY(top.finish());
-  if (out.text.sequence > out.architecture.max_positions) {
-    return Error{Code::kInvalidInput,
-                 fmt::format("contract.text.sequence is {}, the model has {} positions",
-                             out.text.sequence, out.architecture.max_positions)};
+  AFTUNE_TRY(check_token_ids(out));
+  // The digest is taken over payload(): whatever it does not give back was not understood.
+  if (out.payload() != payload) {
+    return Error{Code::kInvalidInput, "contract: a member has a second spelling"};
   }
   return out;
 }

@@ -10,6 +10,13 @@ namespace {
 
 constexpr std::uint64_t kMaxObjectBytes = std::uint64_t{1} << 36;
 
+/// A signed entry that breaks the rules is damaged evidence, not unusable input.
+template <typename T>
+Result<T> as_damage(Result<T> decoded) {
+  if (decoded) return decoded;
+  return Error{Code::kCorrupt, decoded.error().what};
+}
+
 /// Adds what one step's list names.
 Status add_step(const Contract& contract, const Openings& openings, std::uint64_t step,
                 Inventory& out) {
@@ -71,12 +78,16 @@ Result<Inventory> take_inventory(const Contract& contract, const std::vector<std
   Inventory out;
   for (std::uint64_t position = 1; position < entries.size(); ++position) {
     if (is_abort(entries[position])) {
-      AFTUNE_TRY(const AbortEntry abort, decode_abort(entries[position], position));
+      AFTUNE_TRY(const AbortEntry abort, as_damage(decode_abort(entries[position], position)));
       out.needed.emplace(abort.list, Component::kLists);
       continue;
     }
+    if (position >= timeline.entry_count()) {
+      return Error{Code::kCorrupt, fmt::format("the log has {} entries, the contract implies {}",
+                                               entries.size(), timeline.entry_count())};
+    }
     const Place place = timeline.at(position);
-    AFTUNE_TRY(const Digest list, decode_entry(entries[position], position, place));
+    AFTUNE_TRY(const Digest list, as_damage(decode_entry(entries[position], position, place)));
     out.needed.emplace(list, Component::kLists);
     if (place.kind == EntryKind::kStep) {
       AFTUNE_TRY(add_step(contract, openings, place.step, out));

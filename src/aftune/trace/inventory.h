@@ -22,7 +22,8 @@ struct Inventory {
   std::vector<std::string> unreadable;  // lists that are missing or broken, one message each
 };
 
-/// Reads every list that the log names. Errors: kUnavailable only.
+/// Reads every list that the log names. Errors: kUnavailable; kCorrupt for an entry that the
+/// contract does not imply at its place.
 Result<Inventory> take_inventory(const Contract& contract, const std::vector<std::string>& entries,
                                  const RunFolder& run);
 

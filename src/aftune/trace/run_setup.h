@@ -20,6 +20,10 @@ enum class Existing { kRefuse, kResume };
 Status prepare_run_folder(const SignedContract& contract, const RunFolder& run, const Path& model,
                           const Path& data, Existing existing);
 
+/// Makes the folder of a run that nobody records.
+/// Errors: kInvalidInput if there is something in it; kUnavailable.
+Status prepare_unrecorded_folder(const RunFolder& run);
+
 /// The base parameters by layer block with the optimizer's zero moments, compared with the
 /// contract's model root. `salt`: set unless the base is public.
 /// Errors: kCorrupt if the root differs, naming both; those of open_model_folder.

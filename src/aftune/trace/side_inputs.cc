@@ -41,6 +41,17 @@ Status check_architecture(const Contract& contract, const Path& base) {
                            codec::canonical_json(model::to_contract(contract.architecture)))};
 }
 
+/// A token that the model has no row for would end the run at some later step.
+Status check_vocabulary(const Contract& contract, const text::Tokenizer& tokenizer,
+                        const Path& base) {
+  if (tokenizer.vocab_size() <= static_cast<std::int64_t>(contract.architecture.vocab_size)) {
+    return ok();
+  }
+  return Error{Code::kInvalidInput,
+               fmt::format("{} has {} tokens, the model has {}", (base / "tokenizer.json").string(),
+                           tokenizer.vocab_size(), contract.architecture.vocab_size)};
+}
+
 Result<Tensor> open_table(const Contract& contract, const Path& base) {
   AFTUNE_TRY(check_bound_file(*contract.companion("aftune.safetensors"), base));
   const Path path = base / "aftune.safetensors";
@@ -74,6 +85,7 @@ Result<SideInputs> SideInputs::open(const Contract& contract, const Path& data, 
   AFTUNE_TRY(check_architecture(contract, base));
   AFTUNE_TRY(check_bound_file(*contract.companion("tokenizer.json"), base));
   AFTUNE_TRY(text::Tokenizer tokenizer, text::Tokenizer::load(base / "tokenizer.json"));
+  AFTUNE_TRY(check_vocabulary(contract, tokenizer, base));
   AFTUNE_TRY(Tensor table, open_table(contract, base));
   const Digest table_digest = crypto::blake3(table.bytes());
   auto parts = std::make_unique<Parts>(Parts{std::move(rows),

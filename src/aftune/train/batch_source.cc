@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "aftune/train/batch_source.h"
 
+#include <map>
 #include <string>
 
 #include "aftune/base/check.h"
@@ -42,13 +43,31 @@ Result<std::vector<model::MicroBatch>> BatchSource::micro_batches(std::uint64_t 
     append(sample, batches.back());
     counted += sample.counted;
   }
-  if (counted == 0) {
-    return Error{Code::kInvalidInput, "step " + std::to_string(step) + ": none of its " +
-                                          std::to_string(spec_.batch) +
-                                          " rows has a counted token"};
-  }
+  if (counted == 0) return nothing_counted(step);
   for (auto& batch : batches) batch.counted = counted;
   return batches;
+}
+
+Status BatchSource::check_steps(std::uint64_t steps) {
+  std::map<std::uint64_t, std::uint64_t> counted_of;
+  for (std::uint64_t step = 0; step < steps; ++step) {
+    std::uint64_t counted = 0;
+    for (const std::uint64_t row : rows(step)) {
+      const auto [at, is_new] = counted_of.emplace(row, 0);
+      if (is_new) {
+        AFTUNE_TRY(const auto sample, text::make_sample(text_, tokenizer_, data_.row(row), row));
+        at->second = sample.counted;
+      }
+      counted += at->second;
+    }
+    if (counted == 0) return nothing_counted(step);
+  }
+  return ok();
+}
+
+Error BatchSource::nothing_counted(std::uint64_t step) const {
+  return {Code::kInvalidInput, "step " + std::to_string(step) + ": none of its " +
+                                   std::to_string(spec_.batch) + " rows has a counted token"};
 }
 
 }  // namespace aftune::train

@@ -29,8 +29,13 @@ class BatchSource {
   /// Its micro-batches; `counted` is that of the whole step in each.
   /// Errors: kInvalidInput for a malformed row, naming it, or a step without a counted token.
   Result<std::vector<model::MicroBatch>> micro_batches(std::uint64_t step);
+  /// Whether micro_batches() gives a value for each of the first `steps` steps: a run should not
+  /// find out half-way. Errors: those of micro_batches(). Cost: each row is tokenized once.
+  Status check_steps(std::uint64_t steps);
 
  private:
+  [[nodiscard]] Error nothing_counted(std::uint64_t step) const;
+
   BatchSpec spec_;
   text::TextRule text_;
   const text::Dataset& data_;

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// metrics.jsonl of a run folder: one line a step, for people. Not part of the evidence.
+#pragma once
+
+#include "aftune/base/file.h"
+#include "aftune/base/unique_fd.h"
+#include "aftune/trace/trainer.h"
+
+namespace aftune::trace {
+
+/// Threads: one at a time.
+class Metrics {
+ public:
+  /// Opens the file or makes it; lines of `first_step` and later ones, and what a killed run left
+  /// unfinished, are dropped. Errors: kUnavailable.
+  static Result<Metrics> open(const Path& file, std::uint64_t first_step);
+
+  /// Errors: kUnavailable.
+  Status add(const StepProgress& progress);
+
+ private:
+  Metrics(Path file, UniqueFd fd) : file_(std::move(file)), fd_(std::move(fd)) {}
+
+  Path file_;
+  UniqueFd fd_;
+};
+
+}  // namespace aftune::trace

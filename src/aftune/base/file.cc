@@ -194,7 +194,21 @@ Status StagedFile::commit_new() && {
   return sync_folder(folder_of(target_));
 }
 
-Status StagedFile::commit_unsynced_name() && { return publish(); }
+UnsettledFile StagedFile::leave_unsettled() && {
+  fd_ = UniqueFd();
+  return {staged_, target_};
+}
+
+Status settle_file(const UnsettledFile& file) {
+  // A new descriptor of the same file: fsync writes what any descriptor left in the cache.
+  const UniqueFd fd(::open(file.staged.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("open", file.staged, errno);
+  if (::fsync(fd.get()) != 0) return system_error("fsync", file.staged, errno);
+  if (::rename(file.staged.c_str(), file.target.c_str()) != 0) {
+    return system_error("rename onto", file.target, errno);
+  }
+  return ok();
+}
 
 Status write_file(const Path& target, Bytes data) {
   AFTUNE_TRY(StagedFile file, StagedFile::create(target));

@@ -36,6 +36,14 @@ Status make_folders(const Path& folder);
 /// fsync of a folder, so that renames and new names in it are durable. Errors: kUnavailable.
 Status sync_folder(const Path& folder);
 
+/// A file that is written under its temporary name, but neither durable nor in place yet.
+struct UnsettledFile {
+  Path staged, target;
+};
+
+/// fsync and rename onto the target; the folder is the caller's to sync. Errors: kUnavailable.
+Status settle_file(const UnsettledFile& file);
+
 /// Collects bytes in a temporary file beside `target`; commit() makes them durable and renames.
 /// Destroyed before that, it removes the temporary file, so an interrupted writer never leaves
 /// half an object under its name.
@@ -64,8 +72,9 @@ class StagedFile {
   /// As commit(), but an existing `target` stays untouched. Errors: kInvalidInput if it exists.
   Status commit_new() &&;
 
-  /// As commit(), without syncing the folder: for many files whose folder is synced once later.
-  Status commit_unsynced_name() &&;
+  /// Keeps the temporary file and closes it: settle_file() goes on from there. For writers that
+  /// must not wait for the disk yet.
+  UnsettledFile leave_unsettled() &&;
 
  private:
   friend Status write_new_private_file(const Path& target, Bytes data);

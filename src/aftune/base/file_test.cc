@@ -187,12 +187,16 @@ TEST_F(File, FailedCommitLeavesNothing) {
   EXPECT_EQ(names(), std::vector<std::string>{"folder"});
 }
 
-TEST_F(File, CommitWithoutFolderSyncPublishesToo) {
+TEST_F(File, UnsettledFileAppearsOnlyWhenItIsSettled) {
   auto staged = StagedFile::create(at("a"));
   ASSERT_TRUE(staged && staged->append(as_bytes("x")));
-  ASSERT_TRUE((*std::move(staged)).commit_unsynced_name());
-  ASSERT_TRUE(sync_folder(dir_));
+  const UnsettledFile file = (*std::move(staged)).leave_unsettled();
+  EXPECT_FALSE(fs::exists(at("a")));
+  EXPECT_TRUE(fs::exists(file.staged));
+  ASSERT_TRUE(settle_file(file));
   EXPECT_EQ(content(at("a")), "x");
+  EXPECT_EQ(names(), std::vector<std::string>{"a"});
+  EXPECT_EQ(code_of(settle_file(file)), Code::kNotFound);
 }
 
 TEST_F(File, LockIsHeldOnceUntilItsOwnerGoes) {

@@ -85,8 +85,8 @@ Status Recorder::record_contract() {
               [this] { return commit(0, encode_entry(0, timeline_.at(0), contract_.digest())); });
 }
 
-Status Recorder::record_state(std::uint32_t block, std::uint64_t step_block,
-                              const train::BlockState& state) {
+Status Recorder::take_state(std::uint32_t block, std::uint64_t step_block,
+                            const train::BlockState& state) {
   StateList list{salts_.list_salt(timeline_.position_of_state(block, step_block)), {}};
   for (const StateTensor& tensor : state_tensors(contract_, block)) {
     const Bytes bytes = state_view(state, tensor).bytes;
@@ -96,23 +96,28 @@ Status Recorder::record_state(std::uint32_t block, std::uint64_t step_block,
     }
     list.digests.push_back(digest);
   }
-  const std::string text = encode_list(contract_, block, step_block, list);
   last_states_[block] = std::move(list);
-  return commit_list(timeline_.position_of_state(block, step_block), text);
+  return ok();
+}
+
+Status Recorder::commit_states(std::uint64_t step_block) {
+  for (std::uint32_t block = 0; block < timeline_.layer_blocks(); ++block) {
+    AFTUNE_TRY(commit_list(timeline_.position_of_state(block, step_block),
+                           encode_list(contract_, block, step_block, last_states_[block])));
+  }
+  return sign_if_at(timeline_.position_of_state(timeline_.layer_blocks() - 1, step_block) + 1);
 }
 
 Status Recorder::record_states(std::uint64_t step_block,
                                const std::vector<train::BlockState>& states) {
+  // First take all blocks, which lets training go on, then wait for the disk.
   for (std::uint32_t block = 0; block < states.size(); ++block) {
     const train::BlockState* state = &states[block];
     AFTUNE_TRY(state_tickets_[block], worker_.post(0, [this, block, step_block, state] {
-      return record_state(block, step_block, *state);
+      return take_state(block, step_block, *state);
     }));
   }
-  return post(0, [this, step_block] {
-    const std::uint32_t last = timeline_.layer_blocks() - 1;
-    return sign_if_at(timeline_.position_of_state(last, step_block) + 1);
-  });
+  return post(0, [this, step_block] { return commit_states(step_block); });
 }
 
 Status Recorder::on_edge(const train::EdgeId&, train::EdgeTensor tensor) {

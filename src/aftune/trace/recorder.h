@@ -66,8 +66,8 @@ class Recorder final : public train::StepObserver {
   Status post(std::uint64_t bytes, std::function<Status()> job);
   Status commit(std::uint64_t position, const std::string& entry);
   Status commit_list(std::uint64_t position, const std::string& list);
-  Status record_state(std::uint32_t block, std::uint64_t step_block,
-                      const train::BlockState& state);
+  Status take_state(std::uint32_t block, std::uint64_t step_block, const train::BlockState& state);
+  Status commit_states(std::uint64_t step_block);
   Status sign_if_at(std::uint64_t size);
 
   const Contract& contract_;

@@ -42,15 +42,20 @@ Status Store::put(const Digest& digest, Bytes data) {
     unsynced_.insert(target.parent_path());  // a killed process may have left its name unsynced
     return ok();
   }
+  if (unsettled_.contains(digest)) return ok();
   AFTUNE_TRY(make_folders(target.parent_path()));
   AFTUNE_TRY(StagedFile file, StagedFile::create(target));
   AFTUNE_TRY(file.append(data));
-  AFTUNE_TRY(std::move(file).commit_unsynced_name());
-  unsynced_.insert(target.parent_path());
+  unsettled_.emplace(digest, std::move(file).leave_unsettled());
   return ok();
 }
 
 Status Store::sync() {
+  for (const auto& [digest, file] : unsettled_) {
+    AFTUNE_TRY(settle_file(file));
+    unsynced_.insert(file.target.parent_path());
+  }
+  unsettled_.clear();
   for (const Path& folder : unsynced_) {
     AFTUNE_TRY(sync_folder(folder));
   }

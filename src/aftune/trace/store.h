@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,12 +26,12 @@ class Store {
   /// `pool`, if given, hashes what get() reads; it is borrowed and must be free then.
   static Result<Store> open(const Path& folder, Open mode, ThreadPool* pool = nullptr);
 
-  /// Stores `data`, whose BLAKE3 digest is `digest` (the caller has computed it). The file is
-  /// whole and synced on return; its name is durable after sync(). An object that is there
-  /// already costs a look-up. Errors: kUnavailable.
+  /// Takes `data`, whose BLAKE3 digest is `digest` (the caller has computed it); does not wait for
+  /// the disk. The object is in place, whole and durable, after sync(). One that is there already
+  /// costs a look-up. Errors: kUnavailable.
   Status put(const Digest& digest, Bytes data);
 
-  /// Makes the names of all objects put so far durable. Errors: kUnavailable.
+  /// Makes everything put so far durable under its name. Errors: kUnavailable.
   Status sync();
 
   [[nodiscard]] bool has(const Digest& digest) const;
@@ -59,8 +60,9 @@ class Store {
   Status walk(const std::function<void(const Path&, const Digest*)>& visit) const;
 
   Path folder_;
-  ThreadPool* pool_;         // null: get() hashes on the calling thread
-  std::set<Path> unsynced_;  // folders with new names
+  ThreadPool* pool_;                           // null: get() hashes on the calling thread
+  std::map<Digest, UnsettledFile> unsettled_;  // put since the last sync
+  std::set<Path> unsynced_;                    // folders with new names
 };
 
 }  // namespace aftune::trace

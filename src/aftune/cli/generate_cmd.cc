@@ -13,6 +13,7 @@
 #include "aftune/cli/machine.h"
 #include "aftune/model/model_folder.h"
 #include "aftune/model/segment_function.h"
+#include "aftune/numerics/loss.h"
 #include "aftune/numerics/philox.h"
 #include "aftune/numerics/scalar_math.h"
 #include "aftune/text/tokenizer.h"
@@ -82,7 +83,8 @@ Result<std::string> generate(const Args& args) {
   const std::int32_t end_of_text = tokenizer.id_of("<|endoftext|>");
   while (tokens.size() < prompt_size + args.max_tokens &&
          tokens.size() < folder.config.max_positions) {
-    const model::MicroBatch batch{1, tokens.size(), tokens, {}, 1};
+    const std::vector<std::int32_t> no_targets(tokens.size(), numerics::kIgnoredLabel);
+    const model::MicroBatch batch{1, tokens.size(), tokens, no_targets, 1};
     AFTUNE_TRY(const Tensor logits,
                model::forward_logits(machine.engine, llama, parameters, batch));
     const auto last = logits.f32().last(folder.config.vocab_size);

@@ -35,6 +35,11 @@ Verdict empty_verdict(const AuditRequest& request) {
 /// The base folder as the provider hands it over, and the data set.
 std::optional<trace::SideInputs> open_inputs(const AuditRequest& request, Judge& judge) {
   const Path data = request.data ? *request.data : request.run.data();
+  std::error_code error;
+  if (!request.data && !std::filesystem::exists(data, error)) {
+    judge.leave_open("the run has no copy of the data set: give the client's own with --data");
+    return std::nullopt;
+  }
   Result<trace::SideInputs> inputs =
       trace::SideInputs::open(request.contract, data, request.run.base());
   if (inputs) return *std::move(inputs);
@@ -142,15 +147,16 @@ void check_contents(const AuditRequest& request, const std::vector<std::string>&
       trace::Openings::open(request.run, request.contract, entries, &engine.pool());
   if (!openings) judge.weigh(Check::kMissing, "store", openings.error());
   if (!inputs || !openings) return;
-  check_step_lists(request.contract, *openings, *inputs, entries.size(), judge);
-  check_state_lists(request.contract, *openings, *inputs, salt, entries.size(), judge, facts);
+  const std::uint64_t listed = facts.abort ? facts.abort_position : entries.size();
+  check_step_lists(request.contract, *openings, *inputs, listed, judge);
+  check_state_lists(request.contract, *openings, *inputs, salt, listed, judge, facts);
   if (facts.closed) check_close(request.contract, *openings, *inputs, salt, judge, facts);
   if (facts.close) {
     for (const trace::BoundFile& file : facts.close->files) {
       if (file.path == "model.safetensors") verdict.delivered_sha256 = file.sha256;
     }
     if (request.delivered) {
-      check_delivery(request.contract, *request.delivered, facts, judge);
+      check_delivery({*request.delivered, request.run.delivered()}, facts, judge);
       verdict.delivery_checked = true;
     }
   }

@@ -47,7 +47,7 @@ bool Walk::open(const BlockIndex& at) {
   const auto start = std::chrono::steady_clock::now();
   Result<train::BlockState> state = openings.state(at.layer_block, at.step_block);
   if (!state) {
-    judge.weigh(Check::kState, place_of(at), state.error());
+    judge.weigh(at.step_block == 0 ? Check::kBase : Check::kOpening, place_of(at), state.error());
     return false;
   }
   carried = Carried{at, *std::move(state)};
@@ -62,7 +62,7 @@ bool Walk::step(bool rebuilt_only) {
   ReplayedBlock block{at.layer_block, at.step_block, false, rebuilt_only, 0};
   block.seconds = seconds_since(start) + std::exchange(opening_seconds, 0);
   if (!mismatches) {
-    judge.weigh(Check::kList, place_of(at), mismatches.error());
+    judge.weigh(Check::kOpening, place_of(at), mismatches.error());
   } else {
     for (const trace::Mismatch& mismatch : *mismatches) judge.reject(mismatch);
     block.held = mismatches->empty();

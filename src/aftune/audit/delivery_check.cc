@@ -32,7 +32,10 @@ void check_no_other_file(const Path& folder, const std::vector<trace::BoundFile>
 void check_weights(const Path& file, const RunFacts& facts, Judge& judge) {
   const auto weights = SafetensorsFile::open(file);
   if (!weights) {
-    judge.weigh(Check::kDelivery, kPlace, weights.error());
+    // An absent file is told of with the others.
+    if (weights.error().code != Code::kNotFound) {
+      judge.weigh(Check::kDelivery, kPlace, weights.error());
+    }
     return;
   }
   for (const auto& [name, last] : facts.last_parameters) {
@@ -59,14 +62,22 @@ void check_weights(const Path& file, const RunFacts& facts, Judge& judge) {
 
 }  // namespace
 
-void check_delivery(const trace::Contract&, const Path& folder, const RunFacts& facts,
-                    Judge& judge) {
+void check_delivery(const DeliveredFolder& delivered, const RunFacts& facts, Judge& judge) {
   const std::vector<trace::BoundFile>& files = facts.close->files;
+  const Path& folder = delivered.folder;
+  std::error_code error;
+  const bool handed_over = std::filesystem::equivalent(folder, delivered.handed_over, error);
   check_no_other_file(folder, files, judge);
   check_weights(folder / "model.safetensors", facts, judge);
   for (const trace::BoundFile& file : files) {
     const Status held = trace::check_bound_file(file, folder);
-    if (!held) judge.weigh(Check::kDelivery, kPlace, held.error());
+    if (held) continue;
+    if (held.error().code == Code::kNotFound && !handed_over) {
+      judge.leave_open(fmt::format("{}: {} is not there: is the copy complete?", kPlace,
+                                   (folder / file.path).string()));
+    } else {
+      judge.weigh(Check::kDelivery, kPlace, held.error());
+    }
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "aftune/base/log_line.h"
+
 namespace aftune::audit {
 namespace {
 
@@ -49,8 +51,10 @@ std::string_view hint_of(trace::MismatchKind kind) {
 void Judge::reject(Check check, std::string place, std::string message, std::string committed,
                    std::string recomputed) {
   verdict_.findings.push_back(
-      {check, std::move(place), std::move(message), std::move(committed), std::move(recomputed)});
+      {check, std::move(place), printable(message), std::move(committed), std::move(recomputed)});
 }
+
+void Judge::leave_open(std::string_view text) { verdict_.unchecked.push_back(printable(text)); }
 
 void Judge::reject(const trace::Mismatch& mismatch) {
   std::string message = mismatch.what;

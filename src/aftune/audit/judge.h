@@ -21,7 +21,7 @@ class Judge {
   /// Turns an error met while reading what the provider handed over into a finding: absent means
   /// kMissing, I/O trouble leaves it open, anything else is `check`.
   void weigh(Check check, const std::string& place, const Error& error);
-  void leave_open(std::string text) { verdict_.unchecked.push_back(std::move(text)); }
+  void leave_open(std::string_view text);
 
   [[nodiscard]] bool clean() const { return verdict_.findings.empty(); }
 

@@ -164,6 +164,8 @@ std::string_view check_name(Check check) {
       return "model-root";
     case Check::kDelivery:
       return "delivery";
+    case Check::kOpening:
+      return "opening";
     case Check::kMissing:
       return "missing";
     case Check::kDeadline:

@@ -31,6 +31,7 @@ enum class Check {
   kNorm,       // a gradient's sum of squares
   kModelRoot,  // the close binds another model than the last states
   kDelivery,   // the delivered folder is not what the close binds
+  kOpening,    // the bytes handed over for a committed object are others
   kMissing,    // committed and not handed over
   kDeadline,   // not closed by the contract's date
   kAbort,      // an abort that does not repeat

@@ -234,6 +234,10 @@ void check_close(const Contract& contract, const trace::Openings& openings,
                              i, i < close->files.size() ? close->files[i].path : "nothing",
                              i < expected.size() ? expected[i].path : "nothing"));
   }
+  std::erase_if(close->files, [&](const trace::BoundFile& file) {
+    return std::none_of(expected.begin(), expected.end(),
+                        [&](const trace::BoundFile& known) { return known.path == file.path; });
+  });
   facts.close = *std::move(close);
 }
 

@@ -18,6 +18,7 @@ struct RunFacts {
   bool closed = false;
   std::optional<trace::AbortEntry> abort;
   std::uint64_t abort_position = 0;
+  /// Only files that the contract implies: other names are never looked up.
   std::optional<trace::CloseList> close;
   /// Digests of the last states' parameters, by name; complete if the run closed.
   std::map<std::string, trace::RootedTensor, std::less<>> last_parameters;
@@ -41,8 +42,13 @@ void check_close(const trace::Contract& contract, const trace::Openings& opening
                  const trace::SideInputs& inputs, const std::optional<Digest>& root_salt,
                  Judge& judge, RunFacts& facts);
 
+/// Which folder is looked at, and which one the provider hands over with the run: only there does
+/// an absent file tell of the provider. Elsewhere the client may have lost it.
+struct DeliveredFolder {
+  Path folder, handed_over;
+};
+
 /// The delivered folder, file by file and tensor by tensor. Requires: facts.close.
-void check_delivery(const trace::Contract& contract, const Path& folder, const RunFacts& facts,
-                    Judge& judge);
+void check_delivery(const DeliveredFolder& delivered, const RunFacts& facts, Judge& judge);
 
 }  // namespace aftune::audit

@@ -9,8 +9,9 @@ namespace aftune {
 /// One line for people on stderr, whole even when threads write at once.
 void log_line(std::string_view text);
 
-/// `text` with control characters spelt as \xNN, so that text of another party can neither steer
-/// a terminal nor look like a line of ours.
+/// `text` with each byte of a control character, of a character that turns the writing direction
+/// and of anything that is no UTF-8 spelt as \xNN: text of another party can neither steer a
+/// terminal nor look like a line of ours, and may stand in a JSON document.
 std::string printable(std::string_view text);
 
 }  // namespace aftune

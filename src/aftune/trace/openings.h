@@ -40,6 +40,9 @@ class Openings {
   /// One edge tensor; `list` is that step's, `index` in edge_places().
   Result<Tensor> edge(const EdgePlace& place, const StepList& list, std::size_t index) const;
 
+  /// Whether there is an object of this digest; its bytes are not looked at.
+  [[nodiscard]] bool has(const Digest& digest) const { return store_.has(digest); }
+
   /// Any stored tensor by digest. Errors: kNotFound also for what a run need not store.
   Result<Tensor> tensor(const Digest& digest, const TensorSpec& spec) const;
 

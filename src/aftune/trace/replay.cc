@@ -149,7 +149,7 @@ Status Replayer::backward(StepRun& run, std::uint32_t segment, std::uint32_t mic
 Status Replayer::compare_edge(StepRun& run, const train::EdgeId& id, const Tensor& recomputed) {
   const std::size_t i = run.index_of(id);
   const Digest found = crypto::blake3(recomputed.bytes(), engine_.pool());
-  if (found == run.list.edges[i]) return ok();
+  if (found == run.list.edges[i]) return present(found, describe_edge(id));
   std::optional<ValueDifference> values;
   if (const auto committed = openings_.edge(run.places[i], run.list, i)) {
     values = difference_of(committed->f32(), recomputed.f32());
@@ -158,6 +158,11 @@ Status Replayer::compare_edge(StepRun& run, const train::EdgeId& id, const Tenso
       id.kind == train::EdgeKind::kActivation ? MismatchKind::kActivation : MismatchKind::kGradient,
       describe_edge(id), run.list.edges[i].hex(), found.hex(), values);
   return ok();
+}
+
+Status Replayer::present(const Digest& digest, const std::string& what) const {
+  if (openings_.has(digest)) return ok();
+  return Error{Code::kNotFound, fmt::format("{}: object {} is missing", what, digest.hex())};
 }
 
 Status Replayer::compare_squares(StepRun& run) {
@@ -179,15 +184,19 @@ Status Replayer::compare_state(std::uint32_t block, std::uint64_t step_block,
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const TensorView mine = state_view(state, tensors[i]);
     const Digest found = crypto::blake3(mine.bytes, engine_.pool());
-    if (found == list.digests[i]) continue;
+    const std::string what =
+        fmt::format("{} {} of {}", role_name(tensors[i].role), tensors[i].spec.name,
+                    describe({EntryKind::kState, block, step_block + 1, 0}));
+    if (found == list.digests[i]) {
+      if (timeline_.stored(step_block + 1)) AFTUNE_TRY(present(found, what));
+      continue;
+    }
     std::optional<ValueDifference> values;
     if (const auto committed = openings_.tensor(list.digests[i], tensors[i].spec)) {
       values = difference_of(committed->f32(), mine.f32());
     }
     out.push_back({MismatchKind::kState, block, step_block, timeline_.last_step(step_block) - 1,
-                   fmt::format("{} {} of {}", role_name(tensors[i].role), tensors[i].spec.name,
-                               describe({EntryKind::kState, block, step_block + 1, 0})),
-                   list.digests[i].hex(), found.hex(), values});
+                   what, list.digests[i].hex(), found.hex(), values});
   }
   return ok();
 }

@@ -54,6 +54,8 @@ class Replayer {
   Status forward(StepRun& run, std::uint32_t segment, std::uint32_t micro);
   Status backward(StepRun& run, std::uint32_t segment, std::uint32_t micro);
   Status compare_edge(StepRun& run, const train::EdgeId& id, const Tensor& recomputed);
+  /// What a run stores must be there, even where a replay has just made the same bytes.
+  [[nodiscard]] Status present(const Digest& digest, const std::string& what) const;
   Status compare_squares(StepRun& run);
   Status compare_state(std::uint32_t block, std::uint64_t step_block,
                        const train::BlockState& state, std::vector<Mismatch>& out);

@@ -78,6 +78,37 @@ case_audits_accept() {
   expect 0 "none missing" "$AFTUNE" store check --run "$work/t/run"
 }
 
+case_generate_is_repeatable() {
+  run_tiny "$work/t"
+  local generate=("$AFTUNE" generate "$work/t/model" --chat --prompt "Count down from 3.")
+  "${generate[@]}" >"$work/greedy"
+  AFTUNE_ISA=scalar AFTUNE_THREADS=1 "${generate[@]}" | cmp - "$work/greedy" || fail "greedy differs"
+  "${generate[@]}" --temperature 0.9 --seed 3 >"$work/three"
+  "${generate[@]}" --temperature 0.9 --seed 3 | cmp - "$work/three" || fail "equal seeds differ"
+  if "${generate[@]}" --temperature 0.9 --seed 4 | cmp -s - "$work/three"; then
+    fail "seeds 3 and 4 give the same text"
+  fi
+}
+
+# Forged by a provider that signs it: evidence holds, replay does not.
+case_forged_activation_is_told_by_replay_alone() {
+  run_tiny "$work/t"
+  local forge block
+  forge=$(dirname "$AFTUNE")/aftune_forge
+  block=$("$forge" --run "$work/t/run" --key "$work/t/keys/provider.key" --step 7 --edge 3 \
+    -o "$work/lie" 2>/dev/null)
+  same "$block" 2,2 "block of the forged hand-over"
+  expect 0 "none missing" "$AFTUNE" store check --run "$work/lie"
+  expect 0 "all in place" "$AFTUNE" log verify --run "$work/lie" --contract "$tiny/contract.json"
+  local audit=("$AFTUNE" audit "$tiny/contract.json" --run "$work/lie")
+  expect 3 "INCONCLUSIVE" "${audit[@]}" --block 1,2 --block 2,1
+  expect 1 "activation at edge 3, step 7" "${audit[@]}" --block 2,2
+  expect 1 "activation at edge 4, step 7" "${audit[@]}" --block 3,2
+  expect 2 "exists already" "$forge" --run "$work/t/run" --key "$work/t/keys/provider.key" \
+    --step 7 --edge 3 -o "$work/lie"
+  finish "$work/t" "a forged copy"
+}
+
 # One more start that is let finish; the root is the uninterrupted run's.
 finish() {
   run_tiny "$1"

@@ -40,7 +40,7 @@ Status check_tensors(const Path& path, const SafetensorsFile& file,
     }
   }
   for (const auto& [name, tensor] : file.tensors()) {
-    const auto same_name = [&name](const TensorSpec& spec) { return spec.name == name; };
+    const auto same_name = [&wanted = name](const TensorSpec& spec) { return spec.name == wanted; };
     if (std::none_of(specs.begin(), specs.end(), same_name)) {
       return invalid(fmt::format("{}: unexpected tensor {}", path.string(), name));
     }

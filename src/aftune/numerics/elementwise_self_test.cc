@@ -16,7 +16,7 @@ Status self_test(const ElementwiseKernels& kernels) {
   for (const bool wide : {false, true}) {
     const ProbeInputs inputs = probe_inputs(331, wide);
     for (const ElementwiseProbe& probe : probes) {
-      for (const std::size_t n : {1, 63, 64, 65, 331}) {
+      for (const std::size_t n : {1u, 63u, 64u, 65u, 331u}) {
         const std::vector<float> expected = probe.run(kScalarElementwiseKernels, inputs, n);
         const std::vector<float> got = probe.run(kernels, inputs, n);
         const std::size_t index = first_difference(got, expected);

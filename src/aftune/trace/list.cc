@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "aftune/base/endian.h"
 #include "aftune/codec/json_reader.h"
@@ -189,13 +191,22 @@ Result<StateList> decode_state_list(const Contract& contract, std::uint32_t bloc
 
 namespace {
 
+/// A finite double may be beyond every finite float: that has no spelling to compare with.
+Result<float> to_f32(double value, const std::string& path) {
+  if (std::abs(value) <= static_cast<double>(std::numeric_limits<float>::max())) {
+    return static_cast<float>(value);
+  }
+  return Error{Code::kInvalidInput,
+               fmt::format("{}: {} is no fp32 value", path, codec::hex_float(value))};
+}
+
 Status read_numbers(JsonReader& reader, StepList& out) {
   AFTUNE_TRY(const std::int64_t counted, reader.integer("counted", 1, std::int64_t{1} << 40));
   out.counted = static_cast<std::uint64_t>(counted);
   AFTUNE_TRY(out.learning_rate, reader.hex_real("learning_rate"));
   AFTUNE_TRY(out.norm, reader.hex_real("norm"));
   AFTUNE_TRY(const double clip, reader.hex_real("clip"));
-  out.clip = static_cast<float>(clip);
+  AFTUNE_TRY(out.clip, to_f32(clip, reader.path() + ".clip"));
   AFTUNE_TRY(const Json::Array* losses, reader.array("losses"));
   for (const Json& loss : *losses) {
     if (loss.string() == nullptr) {
@@ -203,7 +214,8 @@ Status read_numbers(JsonReader& reader, StepList& out) {
     }
     AFTUNE_TRY(const double value,
                codec::parse_hex_float(*loss.string()).in(reader.path() + ".losses"));
-    out.losses.push_back(static_cast<float>(value));
+    AFTUNE_TRY(const float narrow, to_f32(value, reader.path() + ".losses"));
+    out.losses.push_back(narrow);
   }
   AFTUNE_TRY(const Json::Array* rows, reader.array("rows"));
   for (const Json& row : *rows) {

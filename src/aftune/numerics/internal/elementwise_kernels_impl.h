@@ -13,7 +13,12 @@
 #include "aftune/numerics/update_scalars.h"
 
 // Says that iterations do not depend on each other, though outputs may be inputs.
+// Speed only: clang has no such pragma and checks at run time.
+#if defined(__GNUC__) && !defined(__clang__)
 #define AFTUNE_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define AFTUNE_INDEPENDENT
+#endif
 
 namespace aftune::numerics {
 namespace {

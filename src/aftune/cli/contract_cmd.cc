@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "aftune/base/log_line.h"
+#include "aftune/base/random.h"
 #include "aftune/cli/commands.h"
 #include "aftune/cli/contract_file.h"
 #include "aftune/cli/draft.h"
@@ -78,6 +79,18 @@ Status verify(const Args& args) {
   return ok();
 }
 
+/// One side's share of the seed: the commitment is shown first, the nonce when both are known.
+Status nonce(const Args& args) {
+  AFTUNE_TRY(const Digest fresh, to_digest(random_bytes(32)));
+  AFTUNE_TRY(write_new_private_file(args.out, as_bytes(fresh.hex() + "\n")));
+  std::cout << trace::nonce_commitment(fresh).hex() << '\n';
+  log_line(
+      fmt::format("{}: your nonce; send the commitment above now, and the nonce when you have "
+                  "the other side's commitment",
+                  args.out));
+  return ok();
+}
+
 Exit finish(const Status& done) { return done ? Exit::kOk : report("contract", done.error()); }
 
 }  // namespace
@@ -108,8 +121,12 @@ Command add_contract(CLI::App& app) {
   auto* verifying = cmd->add_subcommand("verify", "Check form and both signatures");
   verifying->footer("Example:\n  aftune contract verify contract.json");
   verifying->add_option("contract", args->file)->required();
+  auto* making = cmd->add_subcommand("nonce", "Make one side's share of the seed");
+  making->footer("Example:\n  aftune contract nonce -o client.nonce");
+  making->add_option("-o,--out", args->out, "File for the nonce; must not exist")->required();
   return {[cmd] { return cmd->parsed(); },
-          [args, drafting, signing, showing] {
+          [args, drafting, signing, showing, making] {
+            if (making->parsed()) return finish(nonce(*args));
             if (drafting->parsed()) return finish(draft(*args));
             if (signing->parsed()) return finish(sign(*args));
             if (showing->parsed()) return finish(show(*args));

@@ -50,6 +50,7 @@ std::vector<Digest> FinishedRun::digests(std::uint64_t position, const char* mem
 Digest FinishedRun::put(Bytes bytes) {
   const Digest digest = crypto::blake3(bytes);
   must(store_.put(digest, bytes));
+  must(store_.sync());
   return digest;
 }
 

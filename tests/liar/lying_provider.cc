@@ -161,4 +161,14 @@ trace::RunFolder tell(const World& world, const Lies& lies) {
   return run;
 }
 
+audit::Verdict caught(const World& world, const Lies& lies) {
+  world.honest_run();
+  return world.audit_all(tell(world, lies));
+}
+
+void add_noise(Tensor& tensor) {
+  std::size_t i = 0;
+  for (float& value : tensor.f32()) value += (i++ % 2 == 0 ? 1.0F : -1.0F) * 0x1p-14F;
+}
+
 }  // namespace aftune::liar

@@ -43,4 +43,10 @@ struct Lies {
 /// A run told under the world's contract.
 trace::RunFolder tell(const World& world, const Lies& lies);
 
+/// Tells the lie and audits all blocks. The world's honest run is accepted in passing.
+audit::Verdict caught(const World& world, const Lies& lies);
+
+/// A change that no tolerance would see.
+void add_noise(Tensor& tensor);
+
 }  // namespace aftune::liar

@@ -86,12 +86,13 @@ Path base_folder(const Terms& terms) {
   return folder;
 }
 
-Path data_file() {
-  const Path file = scratch() / "data.jsonl";
+Path data_file(bool poisoned) {
+  const Path file = scratch() / (poisoned ? "poisoned.jsonl" : "data.jsonl");
   if (std::filesystem::exists(file)) return file;
   std::string rows;
   for (std::uint64_t i = 0; i < kRows; ++i) {
-    rows += fmt::format(R"({{"prompt":"what is {}?","completion":"it is {}"}})", i, 7 * i % 24);
+    rows += fmt::format(R"({{"prompt":"what is {}?","completion":"it {} {}"}})", i,
+                        poisoned ? "was" : "is", 7 * i % 24);
     rows += '\n';
   }
   must(write_file(file, as_bytes(rows)));
@@ -177,6 +178,11 @@ Terms sgd(double momentum) {
   return terms;
 }
 
+Terms fine(Terms terms) {
+  terms.layers_per_block = 1;
+  return terms;
+}
+
 void must(const Status& status) {
   if (status) return;
   std::fprintf(stderr, "the test could not be prepared: %s\n", status.error().what.c_str());
@@ -204,7 +210,7 @@ World::World(const Terms& terms)
       client_key_(key_of(1)),
       provider_key_(key_of(terms.provider_key)),
       base_(base_folder(terms)),
-      data_(data_file()),
+      data_(data_file(terms.poisoned)),
       signed_(sign(contract_of(terms, base_, data_, client_key_, provider_key_), client_key_,
                    provider_key_)) {}
 

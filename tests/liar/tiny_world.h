@@ -24,6 +24,7 @@ struct Terms {
                             {0.5}};
   bool base_public = true, weights_disclosed = true;
   std::uint64_t model_seed = 1;
+  bool poisoned = false;                         // another data set: every completion is changed
   unsigned char run = 1;                         // first byte of the run id
   unsigned char provider_key = 2;                // every byte of the provider's seed
   std::function<void(trace::Contract&)> change;  // of the finished contract, before it is signed
@@ -32,6 +33,8 @@ struct Terms {
 Terms untied();
 Terms tied();
 Terms sgd(double momentum);
+/// One layer a block: segment i is block i, edges 1 to 3.
+Terms fine(Terms terms = untied());
 
 /// Ends the test program with the error: for steps that a test only prepares with.
 void must(const Status& status);

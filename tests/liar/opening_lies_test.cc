@@ -223,12 +223,12 @@ TEST(OpeningLies, T17OneBitOfEachKindOfFile) {
   }
 }
 
-TEST(OpeningLies, T17OneBitOfEveryObject) {
+TEST(OpeningLies, T17OneBitOfEveryFourthObject) {
   const auto run = grid().copy_of_honest_run();
   const auto store = must(trace::Store::open(run.store(), trace::Store::Open::kExisting));
   const auto objects = must(store.objects());
   ASSERT_GT(objects.size(), 200U);
-  for (std::size_t i = 0; i < objects.size(); ++i) {
+  for (std::size_t i = 0; i < objects.size(); i += 4) {
     const Path file = store.path_of(objects[i].digest);
     const std::uint64_t byte = 7919 * (i + 1) % objects[i].size;
     flip_bit(file, byte, i % 8);

@@ -142,5 +142,26 @@ TEST(BatchSource, AStepWithoutACountedTokenIsRefused) {
   EXPECT_EQ((*some)[0].counted, 2U);
 }
 
+TEST(BatchSource, CheckStepsAgreesWithTheStepsThemselves) {
+  const std::string bad_row = std::string(kRows) + "\n{\"prompt\":1}";
+  const std::string uncounted = R"({"prompt":"abcdefa","completion":"a"})";
+  for (const std::string& rows : {std::string(kRows), bad_row, uncounted}) {
+    for (const std::uint64_t batch : {1U, 2U}) {
+      if (rows == uncounted && batch == 2) continue;
+      for (std::uint64_t steps = 0; steps < 14; ++steps) {
+        Source source({batch, 1}, rows);
+        Status expected = ok();
+        for (std::uint64_t step = 0; step < steps && expected; ++step) {
+          const auto batches = source.batches.micro_batches(step);
+          if (!batches) expected = batches.error();
+        }
+        const Status checked = Source({batch, 1}, rows).batches.check_steps(steps);
+        ASSERT_EQ(checked.has_value(), expected.has_value()) << steps;
+        EXPECT_EQ(checked ? "" : checked.error().what, expected ? "" : expected.error().what);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace aftune::train

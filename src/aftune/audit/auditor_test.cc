@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+// Outcomes and mistakes of the caller. The lies that an audit finds are told in tests/liar.
+#include "aftune/audit/auditor.h"
+
+#include <gtest/gtest.h>
+
+#include "aftune/trace/finished_run_testing.h"
+
+namespace aftune::audit {
+namespace {
+
+using trace::testing::must;
+using trace::testing::put;
+using trace::testing::RunCopy;
+using trace::testing::test_engine;
+using trace::testing::TinyJob;
+
+AuditRequest request_of(const RunCopy& copy) {
+  AuditRequest request{copy.job.contract(), copy.run, {}, false, {}, 0, {}, {}, 0, {}};
+  request.now = must(trace::parse_utc("2027-01-31T00:00:00Z"));
+  return request;
+}
+
+AuditRequest all_of(const RunCopy& copy) {
+  AuditRequest request = request_of(copy);
+  request.all = true;
+  return request;
+}
+
+Verdict audit(const AuditRequest& request) { return must(audit_run(request, test_engine())); }
+
+bool mentions(const std::vector<std::string>& texts, const std::string& part) {
+  for (const std::string& text : texts) {
+    if (text.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+Path secret_for(const trace::testing::TempFolder& folder) {
+  put(folder / "secret", to_hex(ByteBuffer(32, 7)) + "\n");
+  return folder / "secret";
+}
+
+TEST(Audit, AllBlocksOfAnHonestRunAreAccepted) {
+  const RunCopy copy;
+  AuditRequest request = all_of(copy);
+  request.delivered = copy.run.delivered();
+  request.data = copy.job.data();
+  std::size_t told = 0;
+  request.on_block = [&](const ReplayedBlock& block) { told += block.held; };
+  const Verdict verdict = audit(request);
+  EXPECT_EQ(verdict.outcome, Outcome::kAccept) << verdict_text(verdict);
+  EXPECT_EQ(verdict.blocks.size(), 6U);
+  EXPECT_EQ(told, 6U);
+  EXPECT_EQ(verdict.drawn_by, DrawnBy::kAll);
+  EXPECT_TRUE(verdict.delivery_checked);
+  EXPECT_TRUE(verdict.delivered_sha256);
+  EXPECT_TRUE(mentions(verdict.not_checked, "witnesses"));
+}
+
+TEST(Audit, TheDrawOfTheSecretIsAccepted) {
+  const RunCopy copy;
+  const trace::testing::TempFolder folder;
+  AuditRequest request = request_of(copy);
+  request.secret = secret_for(folder);
+  const Verdict verdict = audit(request);
+  EXPECT_EQ(verdict.outcome, Outcome::kAccept) << verdict_text(verdict);
+  EXPECT_EQ(verdict.drawn_by, DrawnBy::kSecret);
+  std::vector<BlockIndex> replayed;
+  for (const ReplayedBlock& block : verdict.blocks) {
+    if (!block.rebuilt_only) replayed.push_back({block.layer_block, block.step_block});
+  }
+  auto order = draw_order(ByteBuffer(32, 7),
+                          tlog::checkpoint_text(must(tlog::open_checkpoint(
+                              verdict.checkpoint_note, copy.job.contract().log_key()))),
+                          2, 3);
+  order.resize(2);
+  std::sort(order.begin(), order.end());
+  EXPECT_EQ(replayed, order);
+  EXPECT_EQ(trace::testing::get(folder / "secret.checkpoint"), verdict.checkpoint_note);
+}
+
+TEST(Audit, ALargerDrawIsALongerPrefixAndNeverAShorterOne) {
+  const RunCopy copy;
+  const trace::testing::TempFolder folder;
+  for (const auto& [asked, given] : {std::pair{1U, 2U}, {4U, 4U}, {100U, 6U}}) {
+    AuditRequest request = request_of(copy);
+    request.secret = secret_for(folder);
+    request.draw_count = asked;
+    EXPECT_EQ(audit(request).blocks.size(), given);
+  }
+}
+
+TEST(Audit, BlocksByHandThatHoldAreInconclusive) {
+  const RunCopy copy;
+  AuditRequest request = request_of(copy);
+  request.blocks = {{1, 2}, {0, 0}, {1, 2}};
+  const Verdict verdict = audit(request);
+  EXPECT_EQ(verdict.outcome, Outcome::kInconclusive);
+  EXPECT_EQ(verdict.blocks.size(), 2U);
+  EXPECT_TRUE(mentions(verdict.unchecked, "chosen by hand"));
+}
+
+TEST(Audit, NoBlockIsInconclusive) {
+  const RunCopy copy;
+  const Verdict verdict = audit(request_of(copy));
+  EXPECT_EQ(verdict.outcome, Outcome::kInconclusive);
+  EXPECT_TRUE(mentions(verdict.unchecked, "no block was replayed"));
+}
+
+TEST(Audit, ARunThatIsStillOpenIsInconclusiveUntilItsDate) {
+  RunCopy copy;
+  copy.entries.resize(7);
+  copy.write_log();
+  const trace::testing::TempFolder folder;
+  AuditRequest request = request_of(copy);
+  request.secret = secret_for(folder);
+  const Verdict open = audit(request);
+  EXPECT_EQ(open.outcome, Outcome::kInconclusive);
+  EXPECT_TRUE(mentions(open.unchecked, "not closed yet"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "secret.checkpoint")) << "nothing is drawn early";
+  request.now = must(trace::parse_utc(copy.job.contract().closes_by));
+  EXPECT_EQ(audit(request).outcome, Outcome::kInconclusive) << "the last second counts";
+  ++request.now;
+  const Verdict late = audit(request);
+  EXPECT_EQ(late.outcome, Outcome::kReject);
+  EXPECT_EQ(late.findings.at(0).check, Check::kDeadline);
+}
+
+TEST(Audit, ARunWithoutALogIsMissingEvidence) {
+  const RunCopy copy;
+  std::filesystem::remove_all(copy.run.log());
+  const Verdict verdict = audit(all_of(copy));
+  EXPECT_EQ(verdict.outcome, Outcome::kReject);
+  EXPECT_EQ(verdict.findings.at(0).check, Check::kMissing);
+}
+
+TEST(Audit, RebuiltBlocksAreMarkedAndOnlyTheChosenOnesCount) {
+  const TinyJob job([](trace::Contract& c) { c.grid.state_interval = 3; });
+  must(job.train());
+  AuditRequest request{job.contract(), job.run(), {}, false, {{1, 2}}, 0, {}, {}, 0, {}};
+  const Verdict verdict = audit(request);
+  ASSERT_EQ(verdict.blocks.size(), 3U);
+  EXPECT_TRUE(verdict.blocks[0].rebuilt_only && verdict.blocks[1].rebuilt_only);
+  EXPECT_FALSE(verdict.blocks[2].rebuilt_only);
+  EXPECT_EQ(verdict.blocks[2].step_block, 2U);
+}
+
+TEST(Audit, APrivateBaseIsAcceptedByItsRootSalt) {
+  const TinyJob job([](trace::Contract& c) { c.base_public = false; });
+  must(job.train());
+  AuditRequest request{job.contract(), job.run(), {}, true, {}, 0, {}, {}, 0, {}};
+  EXPECT_EQ(audit(request).outcome, Outcome::kAccept);
+  put(job.run().root_salt(), trace::testing::digest_of("guess").hex() + "\n");
+  EXPECT_EQ(audit(request).outcome, Outcome::kReject);
+  std::filesystem::remove(job.run().root_salt());
+  EXPECT_EQ(audit(request).outcome, Outcome::kReject);
+}
+
+TEST(Audit, AnotherFinalCheckpointUnderThisSecretIsASplitView) {
+  const RunCopy copy;
+  const trace::testing::TempFolder folder;
+  AuditRequest request = request_of(copy);
+  request.secret = secret_for(folder);
+  const tlog::Checkpoint other{copy.job.contract().origin(), 15,
+                               trace::testing::digest_of("another root")};
+  put(folder / "secret.checkpoint",
+      tlog::encode_note(tlog::sign_checkpoint(other, copy.job.provider)));
+  const Verdict verdict = audit(request);
+  EXPECT_EQ(verdict.outcome, Outcome::kReject);
+  EXPECT_EQ(verdict.findings.at(0).check, Check::kLog);
+  EXPECT_TRUE(verdict.blocks.empty());
+}
+
+/// A job whose first update leaves the finite numbers.
+TinyJob::Change overflowing() {
+  return [](trace::Contract& c) {
+    c.training.schedule = {train::ScheduleKind::kConstant, 0x1p120, 0, 0};
+  };
+}
+
+AuditRequest all_of(const TinyJob& job) {
+  return {job.contract(), job.run(), {}, true, {}, 0, {}, {}, 0, {}};
+}
+
+TEST(Audit, AnAbortThatRepeatsIsInconclusiveAndProven) {
+  const TinyJob job(overflowing());
+  ASSERT_EQ(must(job.train()).end, trace::RunEnd::kAborted);
+  const Verdict verdict = audit(all_of(job));
+  EXPECT_EQ(verdict.outcome, Outcome::kInconclusive) << verdict_text(verdict);
+  EXPECT_TRUE(verdict.aborted);
+  EXPECT_TRUE(verdict.abort_proven);
+  EXPECT_TRUE(mentions(verdict.unchecked, "aborted, proven")) << verdict_text(verdict);
+}
+
+/// Ends the finished run's log at `position` with an abort.
+Verdict with_abort(std::uint64_t position, trace::AbortEntry abort, const std::string& reason,
+                   std::uint64_t step_of_list) {
+  RunCopy copy;
+  abort.list =
+      TinyJob::put_object(copy.run, trace::encode_list(trace::AbortList{
+                                        trace::testing::digest_of("salt"), step_of_list, reason}));
+  copy.entries.resize(position);
+  copy.entries.push_back(trace::encode_abort(position, abort));
+  copy.write_log();
+  return audit(all_of(copy));
+}
+
+TEST(Audit, AnAbortOfAStepThatEndsWellIsRejected) {
+  const trace::Timeline timeline(trace::testing::finished_job().contract());
+  for (std::uint64_t step = 0; step < 5; ++step) {
+    const Verdict verdict = with_abort(timeline.position_of_step(step), {step, "non-finite", {}},
+                                       "step: overflow", step);
+    EXPECT_EQ(verdict.outcome, Outcome::kReject);
+    EXPECT_EQ(verdict.findings.at(0).check, Check::kAbort);
+    EXPECT_NE(verdict.findings[0].message.find("the step ends well"), std::string::npos);
+    EXPECT_FALSE(verdict.abort_proven);
+  }
+}
+
+TEST(Audit, AnAbortAtAnotherPlaceThanItsStepIsRejected) {
+  const trace::Timeline timeline(trace::testing::finished_job().contract());
+  const std::uint64_t at = timeline.position_of_step(1);
+  for (const auto& verdict :
+       {with_abort(at, {0, "non-finite", {}}, "x", 0),
+        with_abort(at, {2, "non-finite", {}}, "x", 2),
+        with_abort(at, {1, "non-finite", {}}, "x", 3), with_abort(at, {99, "fault", {}}, "x", 99),
+        with_abort(at, {1, "fault", {}}, "x", 2)}) {
+    EXPECT_EQ(verdict.outcome, Outcome::kReject);
+    EXPECT_EQ(verdict.findings.at(0).check, Check::kAbort);
+  }
+}
+
+TEST(Audit, AnAbortForAnotherReasonThanTheReplaysIsRejected) {
+  const TinyJob job(overflowing());
+  must(job.train());
+  auto entries = job.log(job.run()).entries;
+  const std::uint64_t position = entries.size() - 1;
+  trace::AbortEntry abort = must(trace::decode_abort(entries.back(), position));
+  abort.list = TinyJob::put_object(
+      job.run(), trace::encode_list(trace::AbortList{trace::testing::digest_of("salt"), abort.step,
+                                                     "step 0: cosmic rays"}));
+  entries.back() = trace::encode_abort(position, abort);
+  job.forge_log(job.run(), entries);
+  const Verdict verdict = audit(all_of(job));
+  EXPECT_EQ(verdict.outcome, Outcome::kReject);
+  EXPECT_NE(verdict.findings.at(0).message.find("cosmic rays"), std::string::npos);
+}
+
+TEST(Audit, AFaultIsInconclusiveAndNotProven) {
+  const trace::Timeline timeline(trace::testing::finished_job().contract());
+  const Verdict verdict =
+      with_abort(timeline.position_of_step(1), {1, "fault", {}}, "memory \x1b broke", 1);
+  EXPECT_EQ(verdict.outcome, Outcome::kInconclusive) << verdict_text(verdict);
+  EXPECT_FALSE(verdict.abort_proven);
+  EXPECT_TRUE(mentions(verdict.unchecked, "had a fault at step 1")) << verdict_text(verdict);
+}
+
+TEST(AuditRequest, MistakesOfTheCallerAreErrorsNotVerdicts) {
+  const RunCopy copy;
+  const trace::testing::TempFolder folder;
+  const auto code_of = [&](const std::function<void(AuditRequest&)>& change) {
+    AuditRequest request = all_of(copy);
+    change(request);
+    const auto verdict = audit_run(request, test_engine());
+    return verdict ? Code::kUnavailable : verdict.error().code;
+  };
+  EXPECT_EQ(code_of([&](auto& r) { r.run.root = folder / "none"; }), Code::kNotFound);
+  EXPECT_EQ(code_of([&](auto& r) { r.delivered = folder / "none"; }), Code::kNotFound);
+  EXPECT_EQ(code_of([&](auto& r) { r.data = folder / "none"; }), Code::kNotFound);
+  put(folder / "other.jsonl", "{\"prompt\":\"a\",\"completion\":\"b\"}\n");
+  EXPECT_EQ(code_of([&](auto& r) { r.data = folder / "other.jsonl"; }), Code::kInvalidInput);
+  EXPECT_EQ(code_of([&](auto& r) { r.blocks = {{2, 0}}; }), Code::kInvalidInput);
+  EXPECT_EQ(code_of([&](auto& r) { r.blocks = {{0, 3}}; }), Code::kInvalidInput);
+  EXPECT_EQ(code_of([&](auto& r) { r.secret = folder / "none"; }), Code::kNotFound);
+  put(folder / "wrong", to_hex(ByteBuffer(32, 8)) + "\n");
+  EXPECT_EQ(code_of([&](auto& r) { r.secret = folder / "wrong"; }), Code::kInvalidInput);
+}
+
+TEST(Audit, WritesNothingIntoTheRunFolder) {
+  const RunCopy copy;
+  const auto before = trace::testing::files_of(copy.run.root);
+  audit(all_of(copy));
+  EXPECT_EQ(trace::testing::files_of(copy.run.root), before);
+}
+
+}  // namespace
+}  // namespace aftune::audit

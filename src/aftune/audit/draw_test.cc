@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/audit/draw.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "aftune/base/endian.h"
+#include "aftune/trace/tiny_job_testing.h"
+
+namespace aftune::audit {
+namespace {
+
+using trace::testing::digest_of;
+using trace::testing::must;
+using trace::testing::put;
+using trace::testing::TempFolder;
+using trace::testing::test_key;
+
+const ByteBuffer kSecret(32, 7);
+
+TEST(DrawOrder, IsAPermutationOfTheGrid) {
+  for (std::uint32_t rows = 1; rows <= 4; ++rows) {
+    for (std::uint64_t columns = 1; columns <= 5; ++columns) {
+      auto order = draw_order(kSecret, "text", rows, columns);
+      ASSERT_EQ(order.size(), rows * columns);
+      std::sort(order.begin(), order.end());
+      std::size_t k = 0;
+      for (std::uint32_t i = 0; i < rows; ++i) {
+        for (std::uint64_t j = 0; j < columns; ++j) EXPECT_EQ(order[k++], (BlockIndex{i, j}));
+      }
+    }
+  }
+}
+
+TEST(DrawOrder, SortsByTheStatedKey) {
+  const std::string message = std::string("aftune draw v1") + '\0' + "text";
+  const Digest key = crypto::hmac_sha256(kSecret, as_bytes(message));
+  const auto order = draw_order(kSecret, "text", 3, 4);
+  Digest before;
+  for (const BlockIndex& block : order) {
+    const std::uint64_t number = block.step_block * 3 + block.layer_block;
+    const Digest mark = crypto::hmac_sha256(key.view(), store_be<std::uint64_t>(number));
+    EXPECT_LT(before, mark);
+    before = mark;
+  }
+}
+
+TEST(DrawOrder, HangsOnSecretAndCheckpoint) {
+  const auto order = draw_order(kSecret, "text", 5, 5);
+  EXPECT_EQ(draw_order(kSecret, "text", 5, 5), order);
+  EXPECT_NE(draw_order(kSecret, "texu", 5, 5), order);
+  EXPECT_NE(draw_order(ByteBuffer(32, 8), "text", 5, 5), order);
+}
+
+TEST(ReadSecret, TakesTheContractsSecretInOneSpelling) {
+  const TempFolder folder;
+  const trace::Contract contract = trace::testing::tiny_contract();
+  const std::string hex = to_hex(kSecret);
+  for (const std::string& good : {hex + "\n", hex}) {
+    put(folder / "secret", good);
+    EXPECT_EQ(must(read_secret(folder / "secret", contract)), kSecret);
+  }
+  for (const std::string& bad :
+       {std::string(), std::string("\n"), hex + "\n\n", hex.substr(2), hex + "00",
+        to_hex(ByteBuffer(32, 8)), std::string(64, 'g'), std::string(5000, '0')}) {
+    put(folder / "secret", bad);
+    const auto read = read_secret(folder / "secret", contract);
+    ASSERT_FALSE(read) << bad;
+    EXPECT_EQ(read.error().code, Code::kInvalidInput) << bad;
+    EXPECT_EQ(read.error().what.find(hex), std::string::npos) << "a message tells the secret";
+  }
+  EXPECT_EQ(read_secret(folder / "none", contract).error().code, Code::kNotFound);
+}
+
+TEST(ReadSecret, IsOfOneRunOnly) {
+  const TempFolder folder;
+  put(folder / "secret", to_hex(kSecret) + "\n");
+  trace::Contract other = trace::testing::tiny_contract();
+  other.run_id = digest_of("another run");
+  EXPECT_FALSE(read_secret(folder / "secret", other));
+}
+
+std::string note(const std::string& origin, std::uint64_t size, const char* root,
+                 unsigned char key = 2) {
+  return tlog::encode_note(tlog::sign_checkpoint({origin, size, digest_of(root)}, test_key(key)));
+}
+
+TEST(PinCheckpoint, KeepsTheFirstAndTellsAnother) {
+  const TempFolder folder;
+  const tlog::VerifierKey key{"origin", test_key(2).public_key()};
+  EXPECT_EQ(must(pin_checkpoint(folder / "secret", note("origin", 5, "a"), key)), Pinned::kSame);
+  const std::string pinned = trace::testing::get(folder / "secret.checkpoint");
+  EXPECT_EQ(pinned, note("origin", 5, "a"));
+  EXPECT_EQ(must(pin_checkpoint(folder / "secret", note("origin", 5, "a"), key)), Pinned::kSame);
+  EXPECT_EQ(must(pin_checkpoint(folder / "secret", note("origin", 5, "b"), key)), Pinned::kOther);
+  EXPECT_EQ(must(pin_checkpoint(folder / "secret", note("origin", 6, "a"), key)), Pinned::kOther);
+  EXPECT_EQ(trace::testing::get(folder / "secret.checkpoint"), pinned);
+}
+
+TEST(PinCheckpoint, TakesOnlyNotesOfTheLogsKey) {
+  const TempFolder folder;
+  const tlog::VerifierKey key{"origin", test_key(2).public_key()};
+  EXPECT_FALSE(pin_checkpoint(folder / "secret", note("origin", 5, "a", 9), key));
+  EXPECT_FALSE(pin_checkpoint(folder / "secret", note("other", 5, "a"), key));
+  EXPECT_FALSE(std::filesystem::exists(folder / "secret.checkpoint"));
+  put(folder / "secret.checkpoint", "not a note");
+  const auto broken = pin_checkpoint(folder / "secret", note("origin", 5, "a"), key);
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().code, Code::kInvalidInput);
+  EXPECT_NE(broken.error().what.find("secret.checkpoint"), std::string::npos);
+}
+
+TEST(PinCheckpoint, WithoutAPlaceForItNothingIsDrawn) {
+  const TempFolder folder;
+  const tlog::VerifierKey key{"origin", test_key(2).public_key()};
+  EXPECT_FALSE(pin_checkpoint(folder / "none/secret", note("origin", 5, "a"), key));
+}
+
+}  // namespace
+}  // namespace aftune::audit

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/audit/whole_run.h"
+
+#include <gtest/gtest.h>
+
+#include "aftune/trace/finished_run_testing.h"
+
+namespace aftune::audit {
+namespace {
+
+using trace::testing::must;
+using trace::testing::RunCopy;
+
+/// The whole-run checks over a copy, in the auditor's order.
+struct Checked {
+  explicit Checked(const RunCopy& copy) {
+    Judge judge(verdict);
+    check_entries(copy.job.contract(), copy.entries, judge, facts);
+    auto inputs =
+        must(trace::SideInputs::open(copy.job.contract(), copy.run.data(), copy.run.base()));
+    const auto openings = copy.openings();
+    check_step_lists(copy.job.contract(), openings, inputs, copy.entries.size(), judge);
+    check_state_lists(copy.job.contract(), openings, inputs, std::nullopt, copy.entries.size(),
+                      judge, facts);
+    if (facts.closed) {
+      check_close(copy.job.contract(), openings, inputs, std::nullopt, judge, facts);
+    }
+    if (facts.close) check_delivery({copy.run.delivered(), copy.run.delivered()}, facts, judge);
+  }
+  [[nodiscard]] std::string first() const {
+    if (verdict.findings.empty()) return "";
+    const Finding& finding = verdict.findings[0];
+    return std::string(check_name(finding.check)) + " " + finding.place + ": " + finding.message;
+  }
+  Verdict verdict;
+  RunFacts facts;
+};
+
+/// Changes the step list at `step` and names it in the entry.
+void change_step(RunCopy& copy, std::uint64_t step,
+                 const std::function<void(trace::StepList&)>& change) {
+  trace::StepList list = must(copy.openings().step_list(step));
+  change(list);
+  copy.set_list(copy.timeline().position_of_step(step),
+                trace::encode_list(copy.job.contract(), step, list));
+}
+
+TEST(WholeRun, AnHonestRunHolds) {
+  const RunCopy copy;
+  const Checked checked(copy);
+  EXPECT_EQ(checked.first(), "");
+  EXPECT_TRUE(checked.facts.closed);
+  EXPECT_TRUE(checked.facts.close);
+  EXPECT_EQ(checked.facts.last_parameters.size(),
+            model::parameter_specs(copy.job.contract().architecture).size());
+  EXPECT_TRUE(checked.verdict.unchecked.empty());
+}
+
+TEST(WholeRun, AnHonestOpenRunHoldsAsFarAsItGoes) {
+  const std::size_t count = RunCopy().entries.size();
+  for (std::size_t size = 1; size < count; ++size) {
+    RunCopy copy;
+    copy.entries.resize(size);
+    const Checked checked(copy);
+    EXPECT_EQ(checked.first(), "") << size;
+    EXPECT_FALSE(checked.facts.closed);
+  }
+}
+
+TEST(WholeRun, EachStepsNumbersMustFollow) {
+  struct Lie {
+    const char* cause;
+    std::function<void(trace::StepList&)> tell;
+  };
+  const Lie lies[] = {
+      {"rule step 2: learning rate", [](auto& l) { l.learning_rate *= 2; }},
+      {"rule step 2: gradient norm", [](auto& l) { l.norm += 1; }},
+      {"rule step 2: gradient norm", [](auto& l) { l.squares.begin()->second += 1; }},
+      {"rule step 2: clip factor", [](auto& l) { l.clip = 1; }},
+      {"data step 2: rows", [](auto& l) { std::swap(l.rows[0], l.rows[1]); }},
+      {"data step 2: ", [](auto& l) { ++l.counted; }},
+  };
+  for (const Lie& lie : lies) {
+    RunCopy copy;
+    change_step(copy, 2, lie.tell);
+    const Checked checked(copy);
+    EXPECT_EQ(checked.first().rfind(lie.cause, 0), 0U) << lie.cause << " / " << checked.first();
+  }
+}
+
+TEST(WholeRun, EntriesStandAtTheirPlaces) {
+  RunCopy swapped;
+  std::swap(swapped.entries[4], swapped.entries[5]);
+  EXPECT_EQ(Checked(swapped).first().rfind("entry log entry 4", 0), 0U);
+  RunCopy longer;
+  longer.entries.push_back(longer.entries.back());
+  EXPECT_NE(Checked(longer).first().find("the log has 16 entries, the contract implies 15"),
+            std::string::npos);
+  RunCopy other;
+  other.entries[0] =
+      trace::encode_entry(0, other.timeline().at(0), trace::testing::digest_of("other"));
+  EXPECT_NE(Checked(other).first().find("started for another contract"), std::string::npos);
+}
+
+TEST(WholeRun, AnAbortIsTakenAtTheEndOnly) {
+  RunCopy copy;
+  copy.entries[5] = trace::encode_abort(5, {2, "fault", trace::testing::digest_of("x")});
+  EXPECT_FALSE(Checked(copy).verdict.findings.empty());
+  copy.entries.resize(6);
+  Verdict verdict;
+  RunFacts facts;
+  Judge judge(verdict);
+  check_entries(copy.job.contract(), copy.entries, judge, facts);
+  EXPECT_TRUE(judge.clean());
+  ASSERT_TRUE(facts.abort);
+  EXPECT_EQ(facts.abort_position, 5U);
+  EXPECT_FALSE(facts.closed);
+}
+
+TEST(WholeRun, FirstStatesAreTheBaseAndZeros) {
+  const trace::Contract& contract = trace::testing::finished_job().contract();
+  const auto tensors = trace::state_tensors(contract, 1);
+  for (std::size_t k : {std::size_t{0}, tensors.size() - 1}) {
+    RunCopy copy;
+    trace::StateList list = must(copy.openings().state_list(1, 0));
+    list.digests[k] = trace::testing::digest_of("another tensor");
+    copy.set_list(copy.timeline().position_of_state(1, 0),
+                  trace::encode_list(contract, 1, 0, list));
+    EXPECT_EQ(Checked(copy).first().rfind("base ", 0), 0U) << k;
+  }
+}
+
+TEST(WholeRun, TheCloseBindsTheLastStatesAndTheContractsFiles) {
+  const std::pair<const char*, std::function<void(trace::CloseList&)>> lies[] = {
+      {"model-root close", [](auto& l) { l.model_root = trace::testing::digest_of("x"); }},
+      {"delivery close", [](auto& l) { l.files.pop_back(); }},
+      {"delivery close",
+       [](auto& l) {
+         l.files.push_back({"virus.py", 1, {}});
+       }},
+      {"delivery close", [](auto& l) { l.files[1].sha256 = trace::testing::digest_of("x"); }},
+      {"delivery close", [](auto& l) { ++l.files[2].size; }},
+      {"delivery close", [](auto& l) { l.files[0].path = "a"; }}};
+  for (const auto& [cause, tell] : lies) {
+    RunCopy copy;
+    trace::CloseList list = must(copy.openings().close_list());
+    tell(list);
+    copy.set_list(copy.timeline().position_of_close(), trace::encode_list(list));
+    const Checked checked(copy);
+    EXPECT_EQ(checked.first().rfind(cause, 0), 0U) << checked.first();
+  }
+}
+
+TEST(WholeRun, TheDeliveredFolderIsTheBoundOne) {
+  RunCopy altered;
+  const Path weights = altered.run.delivered() / "model.safetensors";
+  trace::testing::flip_bit(weights, must(aftune::file_size(weights)) - 1);
+  const Checked checked(altered);
+  EXPECT_NE(checked.first().find("is not the last state's"), std::string::npos);
+  const RunCopy extra;
+  trace::testing::put(extra.run.delivered() / "virus.py", "x");
+  EXPECT_NE(Checked(extra).first().find("virus.py was not agreed on"), std::string::npos);
+  const RunCopy missing;
+  std::filesystem::remove(missing.run.delivered() / "tokenizer.json");
+  EXPECT_EQ(Checked(missing).first().rfind("missing ", 0), 0U);
+}
+
+}  // namespace
+}  // namespace aftune::audit

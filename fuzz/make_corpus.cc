@@ -227,6 +227,8 @@ void make_text(const Path& root) {
   rows.add("refused-empty-line", 1, "{\"text\":\"a\"}\n\n");
   const Corpus jobs(root, "job");
   jobs.add("taken-example", tree_file("examples/tiny/job.yaml"));
+  jobs.add("refused-endless-documents", "&1 '4', [1]\n: ~ ~\n");
+  jobs.add("refused-two-documents", "a: 1\n---\nb: 2\n");
   jobs.add("taken-odd", "&a steps: 0x10\nbatch: &b {samples: '4', 7: [1]}\ngrid: *b\n? [1]\n: ~\n");
 }
 

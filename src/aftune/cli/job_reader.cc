@@ -2,17 +2,44 @@
 #include "aftune/cli/job_reader.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <set>
+#include <sstream>
 
 namespace aftune::cli {
 namespace {
 
 constexpr std::uint64_t kMaxJobBytes = std::uint64_t{1} << 20;
+
+class IgnoredEvents final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+/// Whether the text goes on behind its first document. YAML::LoadAll finds no end of documents
+/// behind a token that none of them takes ("'a', b"), so the second one is enough.
+bool has_second_document(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  IgnoredEvents ignored;
+  return parser.HandleNextDocument(ignored) && parser.HandleNextDocument(ignored);
+}
 
 }  // namespace
 
@@ -39,12 +66,11 @@ Result<JobReader> JobReader::load(const Path& file) {
   auto state = std::make_unique<State>();
   state->file = file.string();
   try {  // yaml-cpp reports by exceptions; they end here
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      return Error{Code::kInvalidInput, fmt::format("{} holds {} YAML documents, needs one",
-                                                    file.string(), documents.size())};
+    if (has_second_document(text)) {
+      return Error{Code::kInvalidInput,
+                   fmt::format("{} holds more than one YAML document, needs one", file.string())};
     }
-    if (!documents.empty()) state->node = documents.front();
+    state->node = YAML::Load(text);
   } catch (const YAML::Exception& error) {
     return Error{Code::kInvalidInput,
                  fmt::format("{}:{}: {}", file.string(), error.mark.line + 1, error.msg)};

@@ -79,6 +79,11 @@ Result<std::string> generate(const Args& args) {
   AFTUNE_TRY(std::vector<std::int32_t> tokens, tokenizer.encode(prompt));
   if (tokens.empty()) return Error{Code::kInvalidInput, "the prompt has no tokens"};
   const std::size_t prompt_size = tokens.size();
+  if (prompt_size >= folder.config.max_positions) {
+    return Error{Code::kInvalidInput, fmt::format("the prompt has {} tokens, the model has {} "
+                                                  "positions",
+                                                  prompt_size, folder.config.max_positions)};
+  }
   const std::int32_t end_of_turn = tokenizer.id_of("<|im_end|>");
   const std::int32_t end_of_text = tokenizer.id_of("<|endoftext|>");
   while (tokens.size() < prompt_size + args.max_tokens &&

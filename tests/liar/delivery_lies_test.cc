@@ -98,7 +98,7 @@ TEST(DeliveryLies, ACloseThatBindsAnotherRootOrOtherFiles) {
                               {"delivery", "close", "bound as \"nothing\""}));
   EXPECT_TRUE(rejected_without_replay(
       closed_with([](auto& list) {
-        list["files"].array()->push_back(
+        list["files"].array()->emplace_back(
             Json::Object{{"path", "zz.py"}, {"sha256", std::string(64, '0')}, {"size", 1}});
       }),
       {"delivery", "close", "bound as \"zz.py\""}));

@@ -10,7 +10,6 @@
 namespace aftune::text {
 namespace {
 
-constexpr std::size_t kRowBytes = std::size_t{1} << 20;
 constexpr std::uint64_t kFileBytes = std::uint64_t{16} << 30;
 constexpr std::size_t kSaltBytes = 16;
 
@@ -20,8 +19,8 @@ Status check_row(std::string_view row, std::size_t line) {
   };
   if (row.empty()) return refuse("empty");
   if (row.back() == '\r') return refuse("ends with a carriage return");
-  if (row.size() > kRowBytes) {
-    return refuse(fmt::format("{} bytes, at most {} are allowed", row.size(), kRowBytes));
+  if (row.size() > kMaxRowBytes) {
+    return refuse(fmt::format("{} bytes, at most {} are allowed", row.size(), kMaxRowBytes));
   }
   return ok();
 }

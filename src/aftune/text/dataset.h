@@ -16,6 +16,8 @@
 
 namespace aftune::text {
 
+inline constexpr std::uint64_t kMaxRowBytes = std::uint64_t{1} << 20;
+
 /// The raw rows of a JSONL file, without their line ends. Threads: safe to read from many.
 class Dataset {
  public:

@@ -19,8 +19,12 @@ namespace {
 using codec::Json;
 using codec::JsonReader;
 
-constexpr codec::JsonLimits kListLimits{
-    .bytes = kMaxListBytes, .depth = 5, .values = std::uint64_t{1} << 22};
+constexpr std::uint64_t kMaxDelivered = 1024;  // files of a delivered folder
+
+/// A list of `items` objects has no more values than this: another list is not even built.
+codec::JsonLimits limits_for(std::uint64_t items) {
+  return {.bytes = kMaxListBytes, .depth = 5, .values = 64 + 16 * items};
+}
 
 Json shape_json(const Shape& shape) {
   Json::Array out;
@@ -180,11 +184,12 @@ std::string encode_list(const AbortList& list) {
 Result<StateList> decode_state_list(const Contract& contract, std::uint32_t block,
                                     std::uint64_t step_block, std::string_view text) {
   const std::string what = describe({EntryKind::kState, block, step_block, 0}) + ": list";
-  AFTUNE_TRY(const Json json, codec::parse_json(text, kListLimits).in(what));
+  const std::size_t tensors = state_tensors(contract, block).size();
+  AFTUNE_TRY(const Json json, codec::parse_json(text, limits_for(tensors)).in(what));
   AFTUNE_TRY(JsonReader reader, JsonReader::open(json, what));
   StateList out;
   AFTUNE_TRY(out.salt, reader.digest("_salt"));
-  AFTUNE_TRY(out.digests, digests_of(reader, "tensors", state_tensors(contract, block).size()));
+  AFTUNE_TRY(out.digests, digests_of(reader, "tensors", tensors));
   AFTUNE_TRY(same_text(text, encode_list(contract, block, step_block, out), what));
   return out;
 }
@@ -232,7 +237,11 @@ Status read_numbers(JsonReader& reader, StepList& out) {
 Result<StepList> decode_step_list(const Contract& contract, std::uint64_t step,
                                   std::string_view text) {
   const std::string what = describe({EntryKind::kStep, 0, 0, step}) + ": list";
-  AFTUNE_TRY(const Json json, codec::parse_json(text, kListLimits).in(what));
+  const auto specs = model::parameter_specs(contract.architecture);
+  const std::size_t edges = edge_places(contract, step).size();
+  const std::uint64_t items =
+      edges + specs.size() + contract.batch.batch + contract.micro_batch_count();
+  AFTUNE_TRY(const Json json, codec::parse_json(text, limits_for(items)).in(what));
   AFTUNE_TRY(JsonReader reader, JsonReader::open(json, what));
   StepList out;
   AFTUNE_TRY(out.salt, reader.digest("_salt"));
@@ -245,19 +254,19 @@ Result<StepList> decode_step_list(const Contract& contract, std::uint64_t step,
                              contract.batch.batch)};
   }
   AFTUNE_TRY(JsonReader squares, reader.object("squares"));
-  for (const TensorSpec& spec : model::parameter_specs(contract.architecture)) {
+  for (const TensorSpec& spec : specs) {
     AFTUNE_TRY(const double value, squares.hex_real(spec.name));
     out.squares.emplace(spec.name, value);
   }
   AFTUNE_TRY(squares.finish());
-  AFTUNE_TRY(out.edges, digests_of(reader, "edges", edge_places(contract, step).size()));
+  AFTUNE_TRY(out.edges, digests_of(reader, "edges", edges));
   AFTUNE_TRY(same_text(text, encode_list(contract, step, out), what));
   return out;
 }
 
 Result<CloseList> decode_close_list(std::string_view text) {
   const std::string what = "close: list";
-  AFTUNE_TRY(const Json json, codec::parse_json(text, kListLimits).in(what));
+  AFTUNE_TRY(const Json json, codec::parse_json(text, limits_for(kMaxDelivered)).in(what));
   AFTUNE_TRY(JsonReader reader, JsonReader::open(json, what));
   CloseList out;
   AFTUNE_TRY(out.salt, reader.digest("_salt"));
@@ -278,7 +287,7 @@ Result<CloseList> decode_close_list(std::string_view text) {
 
 Result<AbortList> decode_abort_list(std::string_view text) {
   const std::string what = "abort: list";
-  AFTUNE_TRY(const Json json, codec::parse_json(text, kListLimits).in(what));
+  AFTUNE_TRY(const Json json, codec::parse_json(text, limits_for(0)).in(what));
   AFTUNE_TRY(JsonReader reader, JsonReader::open(json, what));
   AbortList out;
   AFTUNE_TRY(out.salt, reader.digest("_salt"));

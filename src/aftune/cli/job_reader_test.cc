@@ -118,5 +118,10 @@ TEST_F(JobReaderTest, FilesThatAreNoJobAreRefused) {
   EXPECT_EQ(error(load("a: 1\nb: [\n")).rfind("job.yaml:", 0), 0U);
 }
 
+// YAML::LoadAll makes documents of it until memory ends.
+TEST_F(JobReaderTest, ATokenThatNoDocumentTakesEndsTheReading) {
+  EXPECT_FALSE(load("&1 '4', [1]\n: ~ ~\n"));
+}
+
 }  // namespace
 }  // namespace aftune::cli

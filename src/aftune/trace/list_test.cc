@@ -165,6 +165,8 @@ TEST(StepListText, NothingCanBeAddedLeftOutOrRenamed) {
                   {"loss in decimal", R"("0x1.8p+0")", R"("1.5")"},
                   {"loss beyond fp32", R"("0x1.8p+0")", R"("0x1.8000000001p+0")"},
                   {"loss not a number", R"("0x1.8p+0")", R"("nan")"},
+                  {"loss beyond all of fp32", R"("0x1.8p+0")", R"("0x1p+128")"},
+                  {"clip beyond all of fp32", R"("0x1.99999ap-3")", R"("-0x1p+1023")"},
                   {"nothing counted", R"("counted":7)", R"("counted":0)"},
                   {"another spelling of norm", R"("0x1.4p+1")", R"("0xap-2")"},
                   {"square of no tensor", R"("squares":{)", R"("squares":{"a":"0x1p+0",)"},

@@ -136,7 +136,8 @@ Command add_audit(CLI::App& app) {
   secret->excludes(all)->excludes(block);
   all->excludes(block);
   cmd->add_option("--count", args->count, "With --secret: draw more blocks than the policy asks")
-      ->needs(secret);
+      ->needs(secret)
+      ->check(CLI::NonNegativeNumber);
   cmd->add_option("--delivered", args->delivered, "The model folder that the client received");
   cmd->add_option("--data", args->data, "The client's own copy of the data set");
   auto* out = cmd->add_option("-o,--out", args->out,

@@ -44,7 +44,8 @@ Status draft(const Args& args) {
 
 Status sign(const Args& args) {
   AFTUNE_TRY(codec::Dsse envelope, load_envelope(args.file));
-  AFTUNE_TRY(const trace::Contract contract, trace::Contract::parse(envelope.payload));
+  AFTUNE_TRY(const trace::Contract contract,
+             trace::Contract::parse(envelope.payload).in(args.file));
   AFTUNE_TRY(const codec::KeyFile key, codec::read_key_file(args.key));
   const tlog::VerifierKey& expected = args.role == "client" ? contract.client : contract.provider;
   if (key.key.public_key() != expected.key) {
@@ -59,7 +60,8 @@ Status sign(const Args& args) {
 
 Status show(const Args& args) {
   AFTUNE_TRY(const codec::Dsse envelope, load_envelope(args.file));
-  AFTUNE_TRY(const trace::Contract contract, trace::Contract::parse(envelope.payload));
+  AFTUNE_TRY(const trace::Contract contract,
+             trace::Contract::parse(envelope.payload).in(args.file));
   AFTUNE_TRY(const codec::Json json,
              codec::parse_json(envelope.payload, {.bytes = trace::kMaxContractBytes}));
   std::cout << codec::pretty_json(json) << '\n';

@@ -123,7 +123,7 @@ Command add_generate(CLI::App& app) {
   cmd->add_option("--max-tokens", args->max_tokens, "At most so many new tokens")
       ->check(CLI::Range(1, 4096));
   cmd->add_option("--temperature", args->temperature, "0 is greedy")->check(CLI::Range(0.0, 100.0));
-  cmd->add_option("--seed", args->seed, "For sampling");
+  cmd->add_option("--seed", args->seed, "For sampling")->check(CLI::NonNegativeNumber);
   add_machine_options(*cmd, args->machine);
   return {[cmd] { return cmd->parsed(); }, [args] { return run_generate(*args); }};
 }

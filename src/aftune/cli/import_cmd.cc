@@ -84,7 +84,9 @@ Command add_random(CLI::App& app) {
       "-o tiny");
   cmd->add_option("--config", args->config, "Hugging Face config.json")->required();
   cmd->add_option("--tokenizer", args->tokenizer, "tokenizer.json to go with it")->required();
-  cmd->add_option("--seed", args->seed, "Equal seeds give equal models")->required();
+  cmd->add_option("--seed", args->seed, "Equal seeds give equal models")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
   cmd->add_option("-o,--out", args->out, "Folder to make; must not exist or be empty")->required();
   return {[cmd] { return cmd->parsed(); }, [args] { return run_random(*args); }};
 }

@@ -92,7 +92,9 @@ Command add_log(CLI::App& app) {
   showing->footer("Example:\n  aftune log show --run run");
   verifying->footer("Example:\n  aftune log verify --run run --contract contract.json");
   proving->footer("Example:\n  aftune log proof --run run --entry 3 -o entry3.tlog-proof");
-  proving->add_option("--entry", args->entry, "Position, from 0")->required();
+  proving->add_option("--entry", args->entry, "Position, from 0")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
   proving->add_option("-o,--out", args->out,
                       "File to write; must not exist (default: standard output)");
   return {[cmd] { return cmd->parsed(); },

@@ -26,6 +26,19 @@ Exit run_guarded(const aftune::cli::Command& command) {
   }
 }
 
+/// The first word in the place of a command that is none, or empty.
+std::string unknown_command(CLI::App& app, int argc, char** argv) {
+  CLI::App* at = &app;
+  for (int i = 1; i < argc && !at->get_subcommands({}).empty(); ++i) {
+    const std::string word = argv[i];
+    const auto found =
+        at->get_subcommands([&](CLI::App* command) { return command->get_name() == word; });
+    if (found.empty()) return word.starts_with('-') ? std::string() : word;
+    at = found.front();
+  }
+  return std::string();
+}
+
 /// An answer that standard output did not take was not given.
 Exit finish(Exit exit) {
   std::cout.flush();
@@ -38,6 +51,7 @@ Exit finish(Exit exit) {
 
 int main(int argc, char** argv) {
   using aftune::cli::Exit;
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error of that write
   // A step allocates and frees the same large tensors: keep their pages instead of faulting them in
   // again each time.
   ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -55,6 +69,11 @@ int main(int argc, char** argv) {
       aftune::cli::add_contract(app), aftune::cli::add_train(app),  aftune::cli::add_audit(app),
       aftune::cli::add_log(app),      aftune::cli::add_store(app),  aftune::cli::add_generate(app),
       aftune::cli::add_env(app)};
+  if (const std::string word = unknown_command(app, argc, argv); !word.empty()) {
+    aftune::log_line("aftune: there is no command " + aftune::printable(word) +
+                     ", see aftune --help");
+    return static_cast<int>(Exit::kUsage);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -85,6 +85,8 @@ Status import_hf(const Path& source, const Path& folder) {
   const Path weights = source / "model.safetensors";
   AFTUNE_TRY(const SafetensorsFile file, SafetensorsFile::open(weights));
   AFTUNE_TRY(model.parameters, read_parameters(file, model.config).in(weights.string()));
+  AFTUNE_TRY(
+      check_parameters(model.parameters, parameter_specs(model.config)).in(weights.string()));
   AFTUNE_TRY(model.files, read_companions(source));
   return write_new_model(model, folder);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a model folder from other formats. Rules: docs/formats/gguf.md, docs/formats/model-folder.md.
+// Makes a model folder from other formats. Rules: docs/formats/gguf.md,
+// docs/formats/model-folder.md.
 #pragma once
 
 #include "aftune/base/file.h"

@@ -13,7 +13,7 @@ namespace aftune::model {
 /// Neighbouring layers that one forward passes through without a recorded line.
 /// Edge `index` enters the segment, edge `index + 1` leaves it.
 struct Segment {
-  std::uint32_t index = 0;        // in execution order
+  std::uint32_t index = 0;  // in execution order
   std::uint32_t first_layer = 0;
   std::uint32_t layer_count = 0;  // 0 for a head of its own
   bool embeds = false;            // token embedding before the first layer

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "aftune/tlog/merkle.h"
-#include "aftune/tlog/test_folder.h"
+#include "aftune/tlog/folder_testing.h"
 
 namespace aftune::tlog {
 namespace {

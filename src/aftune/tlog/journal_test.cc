@@ -7,7 +7,7 @@
 #include <csignal>
 
 #include "aftune/base/hex.h"
-#include "aftune/tlog/test_folder.h"
+#include "aftune/tlog/folder_testing.h"
 
 namespace aftune::tlog {
 namespace {

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "aftune/tlog/test_folder.h"
+#include "aftune/tlog/folder_testing.h"
 #include "aftune/tlog/tiles.h"
 
 namespace aftune::tlog {

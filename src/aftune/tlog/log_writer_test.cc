@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "aftune/tlog/test_folder.h"
+#include "aftune/tlog/folder_testing.h"
 #include "aftune/tlog/tiles.h"
 
 namespace aftune::tlog {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "aftune/tlog/test_folder.h"
+#include "aftune/tlog/folder_testing.h"
 
 namespace aftune::tlog {
 namespace {

@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "aftune/tlog/merkle.h"
-#include "aftune/tlog/test_folder.h"
+#include "aftune/tlog/folder_testing.h"
 
 namespace aftune::tlog {
 namespace {

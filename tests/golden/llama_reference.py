@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hugging Face's Llama in four arithmetics, trained a few steps. Used by the generators beside it.
+"""Hugging Face's Llama in several arithmetics, trained a few steps. Used by the scripts beside it.
 
     fp64      the reference. Where transformers asks for fp32 inside a wider model (norms, softmax)
               it stays in fp64; rotary angles, their cos and sin stay fp32, as everywhere.
     fp32      as it comes.
     bf16      the products, forward and backward, take bf16 and give bf16; all else in fp32.
     autocast  torch.autocast to bf16, which also rounds activations between the products.
+    x16       fp64, with the products of docs/formats/exact-arithmetic.md. Not bit by bit: sums are
+              not rounded, and values in attention have one exponent a row as everything else.
 
 Weights and moments are never rounded to bf16. Needs PyPI's torch, transformers and safetensors.
 """
@@ -23,7 +25,7 @@ transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
 IGNORED = -100
-ARITHMETICS = ("fp64", "fp32", "bf16", "autocast")
+OTHERS = ("fp32", "bf16", "autocast")  # what is set beside fp64
 
 
 class _Bf16Product(torch.autograd.Function):
@@ -43,6 +45,38 @@ class _Bf16Product(torch.autograd.Function):
         else:
             db = a.mT @ dc
         return (dc @ b.mT).float(), db.float()
+
+
+def _quantised(x):
+    """Integers of 16 bits, their low signed bytes, and the power of two of each row."""
+    largest = x.abs().amax(-1, keepdim=True)
+    exponent = torch.ceil(torch.log2((largest / 32639.5).clamp(min=2.0 ** -66)))
+    q = torch.round(x * torch.exp2(-exponent))
+    return q, torch.remainder(q + 128, 256) - 128, torch.exp2(exponent)
+
+
+def _x16(a, b):
+    """a b^T"""
+    total = 0
+    for k in range(0, a.shape[-1], 256):
+        (qa, la, sa), (qb, lb, sb) = (_quantised(x[..., k:k + 256]) for x in (a, b))
+        total = total + (qa @ qb.mT - la @ lb.mT) * (sa * sb.mT)
+    return total
+
+
+class _X16Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a, b):
+        ctx.save_for_backward(a, b)
+        return _x16(a, b.mT)
+
+    @staticmethod
+    def backward(ctx, dc):
+        a, b = ctx.saved_tensors
+        da = _x16(dc, b)
+        if b.dim() == 2:
+            a, dc = a.flatten(0, -2), dc.flatten(0, -2)
+        return da, _x16(a.mT, dc.mT)
 
 
 class _Bf16Products(TorchFunctionMode):
@@ -74,6 +108,18 @@ class _Fp64Inside(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+class _X16Products(_Fp64Inside):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.nn.functional.linear:
+            return _X16Product.apply(args[0], args[1].mT)
+        if func is torch.matmul:
+            return _X16Product.apply(*args)
+        return super().__torch_function__(func, types, args, kwargs)
+
+
+WIDE = {"fp64": _Fp64Inside, "x16": _X16Products}  # the model in fp64
+
+
 @dataclasses.dataclass
 class Batches:
     """One batch a step; targets are those of the same position (already shifted)."""
@@ -100,7 +146,7 @@ class Outcome:
 def load(folder, arithmetic):
     model = transformers.LlamaForCausalLM.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager")
-    return model.double() if arithmetic == "fp64" else model
+    return model.double() if arithmetic in WIDE else model
 
 
 def _optimizer(job, parameters):
@@ -120,7 +166,7 @@ def _schedule(job, optimizer):
 
 
 def _inside(arithmetic):
-    return {"fp64": _Fp64Inside, "fp32": contextlib.nullcontext, "bf16": _Bf16Products,
+    return {**WIDE, "fp32": contextlib.nullcontext, "bf16": _Bf16Products,
             "autocast": lambda: torch.autocast("cpu", torch.bfloat16)}[arithmetic]()
 
 
@@ -130,10 +176,10 @@ def _forward(model, batches, step, arithmetic):
     targets = torch.from_numpy(batches.targets[step].astype(np.int64)).flatten()
     with _inside(arithmetic) as mode:
         logits = model(tokens, attention_mask=mask, use_cache=False).logits
-    if arithmetic == "fp64":
+    if arithmetic in WIDE:
         layers = model.config.num_hidden_layers
         assert mode.casts == 3 * layers + 1, f"{mode.casts} casts in {layers} layers"
-    wide = logits if arithmetic == "fp64" else logits.float()
+    wide = logits if arithmetic in WIDE else logits.float()
     loss = torch.nn.functional.cross_entropy(wide.flatten(0, 1), targets, ignore_index=IGNORED)
     return wide, loss
 

@@ -106,7 +106,7 @@ def run_job(folder, batches, job):
     start = reference.arrays(reference.load(folder, "fp32").named_parameters())
     want = reference.train(folder, "fp64", batches, job)
     found = {arithmetic: reference.errors(reference.train(folder, arithmetic, batches, job), want, start)
-             for arithmetic in reference.ARITHMETICS[1:]}
+             for arithmetic in reference.OTHERS}
     page = {**reference.in_contract_form(job), "losses": want.losses, "norms": want.norms,
             "errors": found}
     return want, page

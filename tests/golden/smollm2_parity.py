@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares this project with Hugging Face transformers on SmolLM2-135M and real text.
 
-    smollm2_parity.py --model FOLDER --dump PROGRAM --text FILE [FILE ...] [--work FOLDER]
+    smollm2_parity.py --model FOLDER --dump PROGRAM --text FILE [FILE ...] [--from BATCH] [--x16]
     smollm2_parity.py --model FOLDER --text FILE --golden    # writes smollm2.json, smollm2.safetensors
 
 FOLDER is what `aftune import` wrote, PROGRAM the build's aftune_dump_llama. Three batches of 4 x 128
-tokens are cut from the beginning of the texts (plain, or JSONL by its text or prompt and completion),
-rows shared evenly among the files. Three AdamW steps at 1e-4 in each arithmetic of
-llama_reference.py; everything is measured against fp64. Prints a table and exits 1 unless our error in
-logits and whole gradient is at most a fifth of bf16's and no tensor's gradient is worse than
-bf16's worst. Needs about 10 GB of memory.
+tokens are cut from the texts (plain, or JSONL by its text or prompt and completion), rows shared
+evenly among the files, from the beginning or after BATCH batches. Three AdamW steps at 1e-4 in each
+arithmetic of llama_reference.py, with --x16 also in the products' definition; everything is
+measured against fp64. Prints a table and exits 1 unless our error in logits and whole gradient is at
+most a fifth of bf16's and no tensor's gradient is worse than bf16's worst. Needs 10 GB of memory.
 
 The second form makes what smollm2_golden_test.cc compares with where PyTorch is not at hand: sketches
 of the fp64 results (README.md says what a sketch is).
@@ -51,17 +51,19 @@ def text_of(file):
     return "\n".join(r["text"] if "text" in r else r["prompt"] + " " + r["completion"] for r in rows)
 
 
-def make_batches(tokenizer, files):
+def make_batches(tokenizer, files, first):
     """Row r is the next window of file r % len(files); a window's last token is only a target."""
+    count = first + STEPS
     streams = [tokenizer.encode(text_of(f), add_special_tokens=False).ids for f in files]
-    windows = np.zeros((STEPS, ROWS, SEQUENCE + 1), dtype=np.int32)
+    windows = np.zeros((count, ROWS, SEQUENCE + 1), dtype=np.int32)
     used = [0] * len(files)
-    for step in range(STEPS):
+    for step in range(count):
         for row in range(ROWS):
             which = row % len(files)
             start = used[which]
             windows[step, row] = streams[which][start:start + SEQUENCE + 1]
             used[which] += SEQUENCE
+    windows = windows[first:]
     lengths = np.full((STEPS, ROWS), SEQUENCE, dtype=np.int32)
     return reference.Batches(np.ascontiguousarray(windows[:, :, :-1]),
                              np.ascontiguousarray(windows[:, :, 1:]), lengths)
@@ -114,7 +116,7 @@ def compare(args, batches, work):
     start = reference.arrays(reference.load(args.model, "fp32").named_parameters())
     want = reference.train(args.model, "fp64", batches, JOB)
     found = {a: reference.errors(reference.train(args.model, a, batches, JOB), want, start)
-             for a in reference.ARITHMETICS[1:]}
+             for a in reference.OTHERS + (("x16",) if args.x16 else ())}
     found["ours"] = reference.errors(run_ours(args, batches, work), want, start)
     print(f"{reference.versions()}, {processor()}; loss {want.losses}, norm {want.norms}\n")
     print_table(found)
@@ -166,11 +168,13 @@ def main():
     parser.add_argument("--text", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--dump", type=pathlib.Path)
     parser.add_argument("--work", type=pathlib.Path, help="keep job, batches and results here")
+    parser.add_argument("--from", type=int, default=0, dest="first", metavar="BATCH")
+    parser.add_argument("--x16", action="store_true")
     parser.add_argument("--golden", action="store_true")
     args = parser.parse_args()
     if not args.golden and not args.dump:
         parser.error("--dump or --golden")
-    batches = make_batches(Tokenizer.from_file(str(args.model / "tokenizer.json")), args.text)
+    batches = make_batches(Tokenizer.from_file(str(args.model / "tokenizer.json")), args.text, args.first)
     with tempfile.TemporaryDirectory() as scratch:
         work = args.work or pathlib.Path(scratch)
         work.mkdir(parents=True, exist_ok=True)

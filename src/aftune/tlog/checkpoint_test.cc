@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "aftune/tlog/merkle.h"
 #include "aftune/tlog/folder_testing.h"
+#include "aftune/tlog/merkle.h"
 
 namespace aftune::tlog {
 namespace {

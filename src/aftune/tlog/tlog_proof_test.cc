@@ -5,8 +5,8 @@
 
 #include <functional>
 
-#include "aftune/tlog/merkle.h"
 #include "aftune/tlog/folder_testing.h"
+#include "aftune/tlog/merkle.h"
 
 namespace aftune::tlog {
 namespace {

@@ -182,6 +182,8 @@ Status Recorder::record_abort(std::uint64_t step, std::string cause, std::string
     return drained;
   }
   const std::uint64_t position = log_.entries().size();
+  // A step that the log has already did end well once: this machine or that one is at fault.
+  if (position != timeline_.position_of_step(step)) cause = "fault";
   const std::string list =
       encode_list(AbortList{salts_.list_salt(position), step, std::move(reason)});
   const Digest digest = crypto::blake3(as_bytes(list));

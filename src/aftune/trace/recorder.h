@@ -53,7 +53,8 @@ class Recorder final : public train::StepObserver {
                                           const std::optional<Digest>& salt) const;
   /// The last entry and the final checkpoint, durable on return.
   Status record_close(const Digest& model_root, std::vector<BoundFile> files);
-  /// Ends the log with an abort. Works after a failure of the background thread, too.
+  /// Ends the log with an abort; it is a fault wherever the log is not at this step. Works after a
+  /// failure of the background thread, too.
   Status record_abort(std::uint64_t step, std::string cause, std::string reason);
 
   /// Entries that the log had when the recorder was opened.

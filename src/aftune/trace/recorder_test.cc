@@ -128,6 +128,15 @@ TEST_F(RecorderTest, AnAbortBehindHalfAStepStandsInItsPlace) {
   EXPECT_EQ(must(openings.abort_list(abort.list)).reason, "step 0: it overflowed");
 }
 
+TEST_F(RecorderTest, AnAbortOfAStepThatTheLogHasIsAFault) {
+  record_first();
+  must(step(0, 1));
+  must(step(1, 2));
+  must(recorder_->record_abort(0, "non-finite", "step 0: it overflowed"));
+  const auto entries = logged();
+  EXPECT_EQ(must(decode_abort(entries.back(), entries.size() - 1)).cause, "fault");
+}
+
 TEST_F(RecorderTest, AFullDiskStopsEverythingAndIsNotAnAbort) {
   record_first();
   std::signal(SIGXFSZ, SIG_IGN);

@@ -26,6 +26,13 @@ Result<Store> Store::open(const Path& folder, Open mode, ThreadPool* pool) {
   return Store(folder, pool);
 }
 
+Store::~Store() {
+  for (const auto& [digest, file] : unsettled_) {
+    std::error_code ignored;
+    std::filesystem::remove(file.staged, ignored);
+  }
+}
+
 Path Store::path_of(const Digest& digest) const {
   const std::string hex = digest.hex();
   return folder_ / hex.substr(0, 2) / (hex + std::string(kRaw));
@@ -38,7 +45,8 @@ bool Store::has(const Digest& digest) const {
 
 Status Store::put(const Digest& digest, Bytes data) {
   const Path target = path_of(digest);
-  if (has(digest)) {
+  const auto size_there = aftune::file_size(target);
+  if (size_there && *size_there == data.size()) {
     unsynced_.insert(target.parent_path());  // a killed process may have left its name unsynced
     return ok();
   }

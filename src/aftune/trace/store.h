@@ -26,9 +26,13 @@ class Store {
   /// `pool`, if given, hashes what get() reads; it is borrowed and must be free then.
   static Result<Store> open(const Path& folder, Open mode, ThreadPool* pool = nullptr);
 
+  Store(Store&&) noexcept = default;
+  Store& operator=(Store&&) = delete;
+  ~Store();  // removes what was put and not synced: a full disk gets its room back
+
   /// Takes `data`, whose BLAKE3 digest is `digest` (the caller has computed it); does not wait for
-  /// the disk. The object is in place, whole and durable, after sync(). One that is there already
-  /// costs a look-up. Errors: kUnavailable.
+  /// the disk. The object is in place, whole and durable, after sync(). One that is there already,
+  /// by its size, costs a look-up. Errors: kUnavailable.
   Status put(const Digest& digest, Bytes data);
 
   /// Makes everything put so far durable under its name. Errors: kUnavailable.

@@ -123,5 +123,23 @@ TEST_F(StoreTest, OpensOnlyAFolderThatIsThere) {
   EXPECT_FALSE(Store::open(folder_ / "file", Store::Open::kCreate));
 }
 
+TEST_F(StoreTest, AnObjectOfAnotherSizeIsWrittenAgain) {
+  const Digest digest = put("hello");
+  testing::put(store_.path_of(digest), "");
+  EXPECT_EQ(put("hello"), digest);
+  EXPECT_EQ(as_text(must(store_.get(digest, 10))), "hello");
+}
+
+TEST_F(StoreTest, WhatWasNotSyncedLeavesNothing) {
+  {
+    Store other = must(Store::open(folder_ / "store", Store::Open::kCreate));
+    must(other.put(address("x"), as_bytes("x")));
+    Store moved = std::move(other);
+    must(moved.put(address("y"), as_bytes("y")));
+  }
+  EXPECT_TRUE(must(store_.objects()).empty());
+  EXPECT_TRUE(must(store_.strangers()).empty());
+}
+
 }  // namespace
 }  // namespace aftune::trace

@@ -121,6 +121,13 @@ TEST(TrainRun, RowsThatALaterStepCannotUseAreFoundBeforeTheFirst) {
   EXPECT_FALSE(std::filesystem::exists(malformed.run().root));
 }
 
+TEST(TrainRun, DeliversTheContractsFilesOnly) {
+  const TinyJob job;
+  testing::put(job.model() / "generation_config.json", "{}");  // the contract does not bind it
+  must(job.train());
+  EXPECT_EQ(files_of(job.run().delivered()), files_of(finished_job().run().delivered()));
+}
+
 TEST(TrainRun, OneTrainerAtATime) {
   const RunCopy copy;
   const auto lock = must(FileLock::acquire(copy.run.lock()));

@@ -75,11 +75,36 @@ std::string blocks_text(const Verdict& verdict) {
   }
   if (verdict.drawn_by == DrawnBy::kSecret && count > 0) {
     const std::uint64_t tenth = std::max<std::uint64_t>(1, verdict.blocks_total / 10);
-    out += fmt::format(
-        "  chance     a lie inside one block would have been met with {:.1f} %, inside {} blocks "
-        "with {:.1f} %\n",
-        100 * detection_probability(verdict.blocks_total, 1, count), tenth,
-        100 * detection_probability(verdict.blocks_total, tenth, count));
+    const auto met = [&](std::uint64_t bad) {
+      return fmt::format("{:.1f} %", 100 * detection_probability(verdict.blocks_total, bad, count));
+    };
+    out += "  chance     a lie inside one block would have been met with " + met(1);
+    if (tenth > 1) out += fmt::format(", inside {} blocks with {}", tenth, met(tenth));
+    out += "\n";
+  }
+  return out;
+}
+
+/// The first finding of each check at each place, and how many are like it: one lie leaves many
+/// marks, and the first ones should not be all of one kind.
+std::string findings_text(const std::vector<Finding>& findings) {
+  std::string out;
+  std::size_t shown = 0, told = 0;
+  for (std::size_t i = 0; i < findings.size() && shown < kShownFindings; ++i) {
+    const auto alike = [&](const Finding& other) {
+      return other.check == findings[i].check && other.place == findings[i].place;
+    };
+    const auto here = findings.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::any_of(findings.begin(), here, alike)) continue;
+    const auto count = static_cast<std::size_t>(std::count_if(here, findings.end(), alike));
+    out += fmt::format("  found      [{}] {}: {}{}\n", check_name(findings[i].check),
+                       findings[i].place, printable(findings[i].message),
+                       count > 1 ? fmt::format(" (and {} more like it)", count - 1) : "");
+    ++shown;
+    told += count;
+  }
+  if (findings.size() > told) {
+    out += fmt::format("  found      and {} more\n", findings.size() - told);
   }
   return out;
 }
@@ -184,14 +209,7 @@ std::string verdict_text(const Verdict& verdict) {
   out += fmt::format("  delivered  {}\n", verdict.delivery_checked
                                               ? "compared with the last states, file by file"
                                               : "NOT CHECKED: no --delivered folder was given");
-  for (std::size_t i = 0; i < std::min(verdict.findings.size(), kShownFindings); ++i) {
-    const Finding& finding = verdict.findings[i];
-    out += fmt::format("  found      [{}] {}: {}\n", check_name(finding.check), finding.place,
-                       printable(finding.message));
-  }
-  if (verdict.findings.size() > kShownFindings) {
-    out += fmt::format("  found      and {} more\n", verdict.findings.size() - kShownFindings);
-  }
+  out += findings_text(verdict.findings);
   for (const std::string& text : verdict.unchecked) {
     out += "  open       " + printable(text) + "\n";
   }

@@ -79,6 +79,18 @@ TEST(VerdictText, ShowsTheFirstFindingsAndCountsTheRest) {
   EXPECT_FALSE(has(text, "m19"));
 }
 
+TEST(VerdictText, ManyMarksOfOneKindDoNotHideTheOthers) {
+  Verdict v = accepted();
+  for (int i = 0; i < 20; ++i) v.findings.push_back({Check::kNorm, "layer block 1", "n", "", ""});
+  v.findings.push_back({Check::kNorm, "layer block 2", "other place", "", ""});
+  v.findings.push_back({Check::kState, "layer block 1", "other check", "", ""});
+  const std::string text = verdict_text(v);
+  EXPECT_TRUE(has(text, "[norm] layer block 1: n (and 19 more like it)\n"));
+  EXPECT_TRUE(has(text, "[norm] layer block 2: other place\n"));
+  EXPECT_TRUE(has(text, "[state] layer block 1: other check\n"));
+  EXPECT_FALSE(has(text, "found      and"));
+}
+
 TEST(VerdictText, TheOtherSidesWordsCannotForgeALine) {
   Verdict v = accepted();
   v.outcome = Outcome::kReject;

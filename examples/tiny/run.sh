@@ -9,7 +9,8 @@
 #   model/          the delivered model: the client's own copy of run/model
 #   base/           the random model that the run starts from
 #   keys/, client.secret, data.jsonl   the sides' test keys, the challenge secret, the data
-# A second start resumes a run that was killed, or says that it is complete.
+# DIR must be new, empty, or an earlier start's. A second start resumes a run that was killed, or
+# says that it is complete; a file that is there is never overwritten.
 # AFTUNE names another program than build/aftune.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,11 +21,35 @@ if ! command -v "$aftune" >/dev/null; then
   exit 2
 fi
 
+# The contract comes first, under its name in one step: where it is, the folder is this example's.
+mkdir -p "$dir"
+rm -f "$dir/.aftune-tiny.unfinished"
+if [[ $(ls -A "$dir") ]]; then
+  if ! cmp -s "$here/contract.json" "$dir/contract.json"; then
+    echo "run.sh: $dir is not empty and does not hold this example's contract.json: name another" >&2
+    exit 2
+  fi
+else
+  install -m 0644 "$here/contract.json" "$dir/.aftune-tiny.unfinished"
+  mv -n "$dir/.aftune-tiny.unfinished" "$dir/contract.json"
+fi
+# place MODE FILE TO: what is there must be the same.
+place() {
+  if [[ -e $3 || -L $3 ]]; then
+    if cmp -s "$2" "$3"; then return; fi
+    echo "run.sh: $3 is there and is not this example's: move it away, or name another folder" >&2
+    exit 2
+  fi
+  install -m "$1" "$2" "$3.unfinished"
+  mv -n "$3.unfinished" "$3"
+}
 mkdir -p "$dir/keys"
-install -m 0644 "$here/contract.json" "$here/data.jsonl" "$dir/"
-install -m 0644 "$here"/{client,provider}.pub "$dir/keys/"
-install -m 0600 "$here/client.secret" "$dir/"
-install -m 0600 "$here"/{client,provider}.key "$dir/keys/"
+place 0644 "$here/data.jsonl" "$dir/data.jsonl"
+place 0600 "$here/client.secret" "$dir/client.secret"
+for side in client provider; do
+  place 0644 "$here/$side.pub" "$dir/keys/$side.pub"
+  place 0600 "$here/$side.key" "$dir/keys/$side.key"
+done
 
 # A start that was killed may leave "*.unfinished" of its own: begun anew.
 if [[ ! -e $dir/base ]]; then

@@ -192,12 +192,35 @@ case_last_entry_unsigned_is_signed() {
 # A start that was killed before the run's first file had its name.
 case_staged_left_over_does_not_block_a_start() {
   mkdir -p "$work/t/run"
+  cp "$tiny/contract.json" "$work/t/"
   : >"$work/t/run/contract.json.tmp-0011223344556677"
   finish "$work/t" "a left-over"
   mkdir -p "$work/u/run"
+  cp "$tiny/contract.json" "$work/u/"
   echo mine >"$work/u/run/notes.txt"
   expect 2 "is not empty and holds no run" "$tiny/run.sh" "$work/u"
   same "$(cat "$work/u/run/notes.txt")" mine "a file of somebody else"
+}
+
+# Neither script writes into a folder, or over a file, that is not its own.
+case_foreign_files_are_left_alone() {
+  mkdir -p "$work/t/keys"
+  echo mine >"$work/t/keys/client.key"
+  expect 2 "does not hold this example's contract.json" "$tiny/run.sh" "$work/t"
+  expect 2 "is no empty folder" "$tiny/make_contract.sh" "$work/t"
+  echo "{}" >"$work/t/contract.json"
+  expect 2 "does not hold this example's contract.json" "$tiny/run.sh" "$work/t"
+  cp "$tiny/contract.json" "$work/t/contract.json"
+  expect 2 "keys/client.key is there and is not this example's" "$tiny/run.sh" "$work/t"
+  same "$(cat "$work/t/keys/client.key")" mine "a key of somebody else"
+  [[ ! -e $work/t/run ]] || fail "a run was started in a foreign folder"
+}
+
+# A closed run without what it delivered is not complete.
+case_closed_run_without_its_model_is_told() {
+  run_tiny "$work/t"
+  rm -r "$work/t/run/model"
+  expect 2 "is closed, but not whole" "$tiny/run.sh" "$work/t"
 }
 
 declare -F "case_$chosen" >/dev/null || fail "no case $chosen"

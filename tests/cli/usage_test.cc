@@ -72,6 +72,14 @@ TEST(Usage, ValuesOutOfRangeAreRefused) {
   EXPECT_TRUE(refused(aftune({"log", "proof", "--run", here / "run", "--entry", "15"}), 2, {"15"}));
   EXPECT_TRUE(
       refused(aftune({"log", "proof", "--run", here / "run", "--entry", "-1"}), 2, {"--entry"}));
+  const Outcome minus = aftune(here.audit({"--secret", here / "client.secret", "--count", "-1"}));
+  EXPECT_TRUE(refused(minus, 2, {"--count", "\"-1\" is no whole number"}));
+  EXPECT_LT(minus.err.size(), 200U) << minus.err;
+  for (const char* heat : {"nan", "inf", "-1"}) {
+    EXPECT_TRUE(
+        refused(aftune({"generate", here / "model", "--prompt", "ab", "--temperature", heat}), 2,
+                {"--temperature"}));
+  }
   EXPECT_TRUE(refused(aftune({"store", "get", "--run", here / "run", "00"}), 2, {"64"}));
   EXPECT_TRUE(refused(aftune({"contract", "sign", here / "contract.json", "--role", "king", "--key",
                               here / "keys/client.key"}),
@@ -80,6 +88,31 @@ TEST(Usage, ValuesOutOfRangeAreRefused) {
   EXPECT_TRUE(refused(aftune({"generate", here / "model", "--prompt", "abcdefabcdefabcdef"}), 2,
                       {"18 tokens", "16 positions"}));
   EXPECT_TRUE(refused(aftune({"generate", here / "model", "--prompt", "xyz"}), 2, {}));
+  expect_untouched();
+}
+
+TEST(Usage, EmptyValuesAreRefused) {
+  const TinyPlace& here = tiny_place();
+  for (const char* flag : {"--delivered", "--data", "-o"}) {
+    EXPECT_TRUE(refused(aftune(here.audit({"--all", flag, ""})), 2, {"the value is empty"}))
+        << flag;
+  }
+  EXPECT_TRUE(refused(aftune(here.audit({"--secret", ""})), 2, {"--secret", "the value is empty"}));
+  EXPECT_TRUE(refused(aftune({"log", "verify", "--run", here / "run", "--contract", ""}), 2,
+                      {"--contract", "the value is empty"}));
+  EXPECT_TRUE(refused(aftune({"contract", "show", ""}), 2, {"the value is empty"}));
+  expect_untouched();
+}
+
+TEST(Usage, AResumeNeedsARunAndARecord) {
+  const TinyPlace& here = tiny_place();
+  const TempFolder folder;
+  const std::string none = (folder.path() / "none").string();
+  EXPECT_TRUE(refused(aftune(here.train({{"--run", none}, {"--resume", ""}})), 2,
+                      {"no run in " + none + " to resume"}));
+  EXPECT_TRUE(refused(aftune(here.train({{"--run", none}, {"--resume", ""}, {"--no-record", ""}})),
+                      2, {"--resume", "--no-record"}));
+  EXPECT_FALSE(std::filesystem::exists(none));
   expect_untouched();
 }
 

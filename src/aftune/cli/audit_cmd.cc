@@ -14,6 +14,7 @@
 #include "aftune/cli/contract_file.h"
 #include "aftune/cli/machine.h"
 #include "aftune/cli/out_file.h"
+#include "aftune/cli/value_checks.h"
 #include "aftune/codec/key_file.h"
 
 namespace aftune::cli {
@@ -137,7 +138,7 @@ Command add_audit(CLI::App& app) {
   all->excludes(block);
   cmd->add_option("--count", args->count, "With --secret: draw more blocks than the policy asks")
       ->needs(secret)
-      ->check(CLI::NonNegativeNumber);
+      ->check(check_whole_number);
   cmd->add_option("--delivered", args->delivered, "The model folder that the client received");
   cmd->add_option("--data", args->data, "The client's own copy of the data set");
   auto* out = cmd->add_option("-o,--out", args->out,

@@ -11,6 +11,7 @@
 #include "aftune/base/log_line.h"
 #include "aftune/cli/commands.h"
 #include "aftune/cli/machine.h"
+#include "aftune/cli/value_checks.h"
 #include "aftune/model/model_folder.h"
 #include "aftune/model/segment_function.h"
 #include "aftune/numerics/loss.h"
@@ -122,8 +123,10 @@ Command add_generate(CLI::App& app) {
   cmd->add_flag("--chat", args->chat, "Put the prompt into the ChatML template");
   cmd->add_option("--max-tokens", args->max_tokens, "At most so many new tokens")
       ->check(CLI::Range(1, 4096));
-  cmd->add_option("--temperature", args->temperature, "0 is greedy")->check(CLI::Range(0.0, 100.0));
-  cmd->add_option("--seed", args->seed, "For sampling")->check(CLI::NonNegativeNumber);
+  cmd->add_option("--temperature", args->temperature, "0 is greedy")
+      ->check(check_finite)
+      ->check(CLI::Range(0.0, 100.0));
+  cmd->add_option("--seed", args->seed, "For sampling")->check(check_whole_number);
   add_machine_options(*cmd, args->machine);
   return {[cmd] { return cmd->parsed(); }, [args] { return run_generate(*args); }};
 }

@@ -7,6 +7,7 @@
 
 #include "aftune/base/log_line.h"
 #include "aftune/cli/commands.h"
+#include "aftune/cli/value_checks.h"
 #include "aftune/model/import.h"
 #include "aftune/model/model_folder.h"
 
@@ -86,7 +87,7 @@ Command add_random(CLI::App& app) {
   cmd->add_option("--tokenizer", args->tokenizer, "tokenizer.json to go with it")->required();
   cmd->add_option("--seed", args->seed, "Equal seeds give equal models")
       ->required()
-      ->check(CLI::NonNegativeNumber);
+      ->check(check_whole_number);
   cmd->add_option("-o,--out", args->out, "Folder to make; must not exist or be empty")->required();
   return {[cmd] { return cmd->parsed(); }, [args] { return run_random(*args); }};
 }

@@ -9,6 +9,7 @@
 #include "aftune/base/log_line.h"
 #include "aftune/cli/commands.h"
 #include "aftune/cli/run_reading.h"
+#include "aftune/cli/value_checks.h"
 #include "aftune/tlog/tlog_proof.h"
 #include "aftune/trace/entry.h"
 
@@ -94,7 +95,7 @@ Command add_log(CLI::App& app) {
   proving->footer("Example:\n  aftune log proof --run run --entry 3 -o entry3.tlog-proof");
   proving->add_option("--entry", args->entry, "Position, from 0")
       ->required()
-      ->check(CLI::NonNegativeNumber);
+      ->check(check_whole_number);
   proving->add_option("-o,--out", args->out,
                       "File to write; must not exist (default: standard output)");
   return {[cmd] { return cmd->parsed(); },

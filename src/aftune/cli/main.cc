@@ -11,6 +11,7 @@
 
 #include "aftune/base/log_line.h"
 #include "aftune/cli/commands.h"
+#include "aftune/cli/value_checks.h"
 
 namespace {
 
@@ -69,6 +70,7 @@ int main(int argc, char** argv) {
       aftune::cli::add_contract(app), aftune::cli::add_train(app),  aftune::cli::add_audit(app),
       aftune::cli::add_log(app),      aftune::cli::add_store(app),  aftune::cli::add_generate(app),
       aftune::cli::add_env(app)};
+  aftune::cli::refuse_empty_values(app);
   if (const std::string word = unknown_command(app, argc, argv); !word.empty()) {
     aftune::log_line("aftune: there is no command " + aftune::printable(word) +
                      ", see aftune --help");

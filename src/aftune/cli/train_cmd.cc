@@ -63,7 +63,15 @@ void summarise(const trace::TrainReport& report, const Args& args) {
   log_line(fmt::format("delivered model: {}", (Path(args.run) / "model").string()));
 }
 
+/// Where there is no run, --resume is a slip in a path: it must not start another.
+Status check_resume(const Args& args) {
+  std::error_code error;
+  if (!args.resume || std::filesystem::exists(args.run, error)) return ok();
+  return Error{Code::kNotFound, fmt::format("there is no run in {} to resume", args.run)};
+}
+
 Result<trace::TrainReport> train(const Args& args) {
+  AFTUNE_TRY(check_resume(args));
   AFTUNE_TRY(const trace::SignedContract contract, load_signed_contract(args.contract));
   AFTUNE_TRY(const codec::KeyFile key, codec::read_key_file(args.key));
   AFTUNE_TRY(const Machine machine, make_machine(args.machine));
@@ -112,8 +120,9 @@ Command add_train(CLI::App& app) {
   cmd->add_option("--key", args->key, "The provider's private key")->required();
   cmd->add_option("--model", args->model, "Base model folder; must be the contract's")->required();
   cmd->add_option("--data", args->data, "Data set (JSONL); must be the contract's")->required();
-  cmd->add_flag("--resume", args->resume, "Go on with an interrupted run");
-  cmd->add_flag("--no-record", args->no_record, "Train only: no log, no evidence");
+  auto* resume = cmd->add_flag("--resume", args->resume, "Go on with an interrupted run");
+  cmd->add_flag("--no-record", args->no_record, "Train only: no log, no evidence")
+      ->excludes(resume);
   cmd->add_flag("--quiet", args->quiet, "No line for each step");
   add_machine_options(*cmd, args->machine);
   return {[cmd] { return cmd->parsed(); }, [args] { return run_train(*args); }};

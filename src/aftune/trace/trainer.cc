@@ -47,6 +47,17 @@ struct Run {
   }
 };
 
+/// A closed run whose delivered model is gone or altered is not complete, and cannot be made so.
+/// Errors: kNotFound, kCorrupt: what is not as the close says.
+Status check_closed(const Run& run, const std::vector<std::string>& entries) {
+  AFTUNE_TRY(const Openings openings, Openings::open(run.job.run, run.contract, entries));
+  AFTUNE_TRY(const CloseList close, openings.close_list());
+  for (const BoundFile& file : close.files) {
+    AFTUNE_TRY(check_bound_file(file, run.job.run.delivered()));
+  }
+  return ok();
+}
+
 /// Tells whether the log has ended, and puts the states to start from in place.
 Status start_recording(Run& run) {
   AFTUNE_TRY(run.recorder, Recorder::open(run.contract, run.job.run, run.job.key));
@@ -57,7 +68,8 @@ Status start_recording(Run& run) {
   }
   if (entries.size() == run.timeline.entry_count()) {
     run.report.end = RunEnd::kAlreadyClosed;
-    return ok();
+    return check_closed(run, entries)
+        .in(fmt::format("the run in {} is closed, but not whole", run.job.run.root.string()));
   }
   AFTUNE_TRY(const Openings openings,
              Openings::open(run.job.run, run.contract, entries, &run.engine.pool()));

@@ -94,6 +94,29 @@ TEST(TrainRun, AClosedRunIsLeftAsItIs) {
   EXPECT_EQ(files_of(copy.run.root), before);
 }
 
+TEST(TrainRun, AClosedRunWithoutItsModelIsNotComplete) {
+  const RunCopy copy;
+  const Path weights = copy.run.delivered() / "model.safetensors";
+  const std::string whole = get(weights);
+  const auto refused_as = [&](Code code, const std::string& text) {
+    const auto done = train_run(copy.job.job(copy.run, Existing::kResume), test_engine());
+    return !done && done.error().code == code &&
+           done.error().what.find("is closed, but not whole") != std::string::npos &&
+           done.error().what.find(text) != std::string::npos;
+  };
+  testing::put(weights, whole.substr(1));
+  EXPECT_TRUE(refused_as(Code::kCorrupt, "model.safetensors"));
+  std::string other = whole;
+  other.back() = static_cast<char>(other.back() ^ 1);
+  testing::put(weights, other);
+  EXPECT_TRUE(refused_as(Code::kCorrupt, "SHA-256"));
+  testing::put(weights, whole);
+  std::filesystem::remove(copy.run.delivered() / "tokenizer.json");
+  EXPECT_TRUE(refused_as(Code::kNotFound, "tokenizer.json"));
+  std::filesystem::remove_all(copy.run.delivered());
+  EXPECT_TRUE(refused_as(Code::kNotFound, "model"));
+}
+
 TEST(TrainRun, OtherKeysModelsAndDataAreRefusedBeforeAnythingIsMade) {
   const TinyJob job;
   const TinyJob other([](Contract& c) { c.architecture.intermediate_size = 16; });

@@ -38,6 +38,23 @@ echo mine >"$work/mine/notes.txt"
 if "$quickstart" --random-model --dir "$work/mine" >"$work/out"; then fail "took a foreign folder"; fi
 [[ $(ls -A "$work/mine") == notes.txt ]] || fail "wrote into a foreign folder"
 
+mkdir -p "$work/log/lie-weight" "$work/log/venv"  # names that the quickstart uses too
+echo mine | tee "$work/log/build.log" "$work/log/lie-weight/notes.txt" >"$work/log/venv/notes.txt"
+(cd "$work/log" && find . -type f -exec sha256sum {} + | sort) >"$work/first"
+if "$quickstart" --random-model --dir "$work/log" >"$work/out"; then fail "took a foreign folder"; fi
+told "is not empty and no quickstart's"
+(cd "$work/log" && find . -type f -exec sha256sum {} + | sort) >"$work/second"
+cmp "$work/first" "$work/second" || fail "changed a foreign folder"
+
+# A program without its companion is found before anything is made.
+mkdir "$work/alone"
+cp "$AFTUNE" "$work/alone/aftune"
+if AFTUNE=$work/alone/aftune "$quickstart" --random-model --dir "$work/new" >"$work/out"; then
+  fail "started without aftune_forge"
+fi
+told 'there is no program .*/alone/aftune_forge'
+[[ ! -e $work/new ]] || fail "made a folder without aftune_forge"
+
 # A provider's part that is missing is not a pass.
 rm -r "$dir/run/log/checkpoints"
 echo "" >"$dir/run/log/checkpoint"

@@ -15,6 +15,7 @@ Verdict empty_verdict(const AuditRequest& request) {
   const trace::Contract& contract = request.contract;
   Verdict verdict;
   verdict.origin = contract.origin();
+  verdict.delivery_given = request.delivered.has_value();
   verdict.contract_digest = contract.digest();
   verdict.blocks_total = contract.block_count();
   verdict.policy_blocks = contract.audit.blocks;
@@ -54,7 +55,9 @@ std::optional<Digest> read_root_salt(const AuditRequest& request, Judge& judge) 
     judge.weigh(Check::kBase, "root salt", text.error());
     return std::nullopt;
   }
-  const auto salt = parse_digest(std::string_view(*text).substr(0, text->find('\n')));
+  const bool one_line = text->ends_with('\n') && text->find('\n') + 1 == text->size();
+  const auto salt = parse_digest(one_line ? std::string_view(*text).substr(0, text->size() - 1)
+                                          : std::string_view("more or less than one line"));
   if (!salt) {
     judge.weigh(Check::kBase, "root salt", salt.error());
     return std::nullopt;
@@ -71,6 +74,24 @@ void check_end(const AuditRequest& request, const RunFacts& facts, Judge& judge)
   } else {
     judge.leave_open("the run is not closed yet");
   }
+}
+
+/// Whether the log that is shown is the one for which the secret drew before. A log that was closed
+/// and is now shorter, aborted or another one is a lie, whatever its own end says.
+Result<bool> same_log(const trace::Contract& contract, const PinnedCheckpoint& pin,
+                      Verdict& verdict, Judge& judge) {
+  AFTUNE_TRY(const tlog::Checkpoint shown,
+             tlog::open_checkpoint(verdict.checkpoint_note, contract.log_key()));
+  if (shown == pin.checkpoint) return true;
+  judge.reject(
+      Check::kLog, "final checkpoint",
+      fmt::format("the provider signed a final checkpoint of {} entries with root {}, for "
+                  "which blocks were drawn; the log that it shows now has {} entries and "
+                  "root {}",
+                  pin.checkpoint.size, pin.checkpoint.root.hex(), shown.size, shown.root.hex()),
+      pin.checkpoint.root.hex(), shown.root.hex());
+  verdict.other_checkpoint_note = pin.note;
+  return false;
 }
 
 /// The blocks to replay, or an error of the request.
@@ -97,18 +118,16 @@ Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request, bool 
   if (!request.secret) return out;
   verdict.drawn_by = DrawnBy::kSecret;
   AFTUNE_TRY(const ByteBuffer secret, read_secret(*request.secret, request.contract));
+  AFTUNE_TRY(const auto pin, read_pin(*request.secret, request.contract));
+  if (pin && !verdict.checkpoint_note.empty()) {
+    AFTUNE_TRY(const bool same, same_log(request.contract, *pin, verdict, judge));
+    if (!same) return std::vector<BlockIndex>();
+  }
   if (!closed) {
     judge.leave_open("nothing is drawn before the close: the secret was not used");
     return out;
   }
-  AFTUNE_TRY(const Pinned pinned,
-             pin_checkpoint(*request.secret, verdict.checkpoint_note, request.contract.log_key()));
-  if (pinned == Pinned::kOther) {
-    judge.reject(Check::kLog, "final checkpoint",
-                 "the provider signed another final checkpoint before, for which blocks were drawn "
-                 "already");
-    return out;
-  }
+  if (!pin) AFTUNE_TRY(write_pin(*request.secret, verdict.checkpoint_note));
   AFTUNE_TRY(const tlog::Checkpoint final,
              tlog::open_checkpoint(verdict.checkpoint_note, request.contract.log_key()));
   out = draw_order(secret, tlog::checkpoint_text(final), rows, verdict.step_blocks);
@@ -138,6 +157,19 @@ void explain(const RunFacts& facts, Verdict& verdict) {
   }
 }
 
+/// The verdict names the delivered weights as its subject only if they were compared and held: a
+/// close may bind any digest.
+void compare_delivery(const AuditRequest& request, const RunFacts& facts, Verdict& verdict,
+                      Judge& judge) {
+  const std::size_t findings = verdict.findings.size(), unchecked = verdict.unchecked.size();
+  check_delivery({*request.delivered, request.run.delivered()}, facts, judge);
+  verdict.delivery_checked = true;
+  if (verdict.findings.size() != findings || verdict.unchecked.size() != unchecked) return;
+  for (const trace::BoundFile& file : facts.close->files) {
+    if (file.path == "model.safetensors") verdict.delivered_sha256 = file.sha256;
+  }
+}
+
 void check_contents(const AuditRequest& request, const std::vector<std::string>& entries,
                     const numerics::Engine& engine, Verdict& verdict, Judge& judge, RunFacts& facts,
                     const std::vector<BlockIndex>& blocks) {
@@ -152,13 +184,7 @@ void check_contents(const AuditRequest& request, const std::vector<std::string>&
   check_state_lists(request.contract, *openings, *inputs, salt, listed, judge, facts);
   if (facts.closed) check_close(request.contract, *openings, *inputs, salt, judge, facts);
   if (facts.close) {
-    for (const trace::BoundFile& file : facts.close->files) {
-      if (file.path == "model.safetensors") verdict.delivered_sha256 = file.sha256;
-    }
-    if (request.delivered) {
-      check_delivery({*request.delivered, request.run.delivered()}, facts, judge);
-      verdict.delivery_checked = true;
-    }
+    if (request.delivered) compare_delivery(request, facts, verdict, judge);
   }
   if (facts.abort) {
     verdict.aborted = true;
@@ -177,6 +203,17 @@ Status check_folder(const Path& folder, std::string_view what) {
   return Error{Code::kNotFound, fmt::format("{} {} is not a folder", what, folder.string())};
 }
 
+/// The same for a folder that holds nothing of a run: one level too high, or a slip.
+Status check_run_folder(const trace::RunFolder& run) {
+  AFTUNE_TRY(check_folder(run.root, "run"));
+  std::error_code error;
+  if (std::filesystem::exists(run.contract(), error) || std::filesystem::exists(run.log(), error)) {
+    return ok();
+  }
+  return Error{Code::kNotFound,
+               fmt::format("{} holds no run: neither contract.json nor log/", run.root.string())};
+}
+
 /// The client's own copy must be the contract's: a mistake of the caller, not a lie.
 Status check_own_data(const AuditRequest& request) {
   if (!request.data) return ok();
@@ -191,7 +228,7 @@ Status check_own_data(const AuditRequest& request) {
 }  // namespace
 
 Result<Verdict> audit_run(const AuditRequest& request, const numerics::Engine& engine) {
-  AFTUNE_TRY(check_folder(request.run.root, "run"));
+  AFTUNE_TRY(check_run_folder(request.run));
   if (request.delivered) AFTUNE_TRY(check_folder(*request.delivered, "delivered model"));
   AFTUNE_TRY(check_own_data(request));
   Verdict verdict = empty_verdict(request);

@@ -13,7 +13,8 @@ namespace {
 
 constexpr const char* kPlace = "delivered folder";
 
-void check_no_other_file(const Path& folder, const std::vector<trace::BoundFile>& files,
+/// `own`: the folder is the client's copy, where its own system may leave hidden files.
+void check_no_other_file(const Path& folder, const std::vector<trace::BoundFile>& files, bool own,
                          Judge& judge) {
   std::error_code error;
   for (auto it = std::filesystem::directory_iterator(folder, error);
@@ -21,7 +22,10 @@ void check_no_other_file(const Path& folder, const std::vector<trace::BoundFile>
     const std::string name = it->path().filename().string();
     const bool bound = std::any_of(files.begin(), files.end(),
                                    [&](const trace::BoundFile& file) { return file.path == name; });
-    if (!bound) {
+    if (!bound && own && name.starts_with('.')) {
+      judge.leave_open(
+          fmt::format("{}: {} is not part of the model: remove it if it is yours", kPlace, name));
+    } else if (!bound) {
       judge.reject(Check::kDelivery, kPlace, fmt::format("{} was not agreed on", name));
     }
   }
@@ -67,7 +71,7 @@ void check_delivery(const DeliveredFolder& delivered, const RunFacts& facts, Jud
   const Path& folder = delivered.folder;
   std::error_code error;
   const bool handed_over = std::filesystem::equivalent(folder, delivered.handed_over, error);
-  check_no_other_file(folder, files, judge);
+  check_no_other_file(folder, files, !handed_over, judge);
   check_weights(folder / "model.safetensors", facts, judge);
   for (const trace::BoundFile& file : files) {
     const Status held = trace::check_bound_file(file, folder);

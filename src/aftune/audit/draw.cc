@@ -10,11 +10,18 @@
 #include "aftune/base/hex.h"
 #include "aftune/crypto/domains.h"
 #include "aftune/crypto/sha256.h"
+#include "aftune/trace/timeline.h"
 
 namespace aftune::audit {
 namespace {
 
 constexpr std::uint64_t kMaxNoteBytes = std::uint64_t{1} << 16;
+
+Path pin_of(const Path& secret_file) {
+  Path file = secret_file;
+  file += ".checkpoint";
+  return file;
+}
 
 }  // namespace
 
@@ -54,19 +61,26 @@ Result<ByteBuffer> read_secret(const Path& file, const trace::Contract& contract
   return secret;
 }
 
-Result<Pinned> pin_checkpoint(const Path& secret_file, std::string_view note,
-                              const tlog::VerifierKey& key) {
-  AFTUNE_TRY(const tlog::Checkpoint final, tlog::open_checkpoint(note, key));
-  Path file = secret_file;
-  file += ".checkpoint";
-  Result<std::string> found = read_text_file(file, kMaxNoteBytes);
-  if (!found && found.error().code == Code::kNotFound) {
-    AFTUNE_TRY(write_new_file(file, as_bytes(note)));
-    return Pinned::kSame;
+Result<std::optional<PinnedCheckpoint>> read_pin(const Path& secret_file,
+                                                 const trace::Contract& contract) {
+  const Path file = pin_of(secret_file);
+  Result<std::string> note = read_text_file(file, kMaxNoteBytes);
+  if (!note && note.error().code == Code::kNotFound) return std::optional<PinnedCheckpoint>();
+  if (!note) return std::move(note).error();
+  AFTUNE_TRY(tlog::Checkpoint checkpoint,
+             tlog::open_checkpoint(*note, contract.log_key()).in(file.string()));
+  const std::uint64_t closed_size = trace::Timeline(contract).entry_count();
+  if (checkpoint.size != closed_size) {
+    return Error{Code::kInvalidInput,
+                 fmt::format("{} is a checkpoint of {} entries, a closed log of this contract has "
+                             "{}: nothing can have been drawn for it",
+                             file.string(), checkpoint.size, closed_size)};
   }
-  if (!found) return std::move(found).error();
-  AFTUNE_TRY(const tlog::Checkpoint pinned, tlog::open_checkpoint(*found, key).in(file.string()));
-  return pinned == final ? Pinned::kSame : Pinned::kOther;
+  return std::optional(PinnedCheckpoint{std::move(checkpoint), *std::move(note)});
+}
+
+Status write_pin(const Path& secret_file, std::string_view note) {
+  return write_new_file(pin_of(secret_file), as_bytes(note));
 }
 
 }  // namespace aftune::audit

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,13 +30,20 @@ std::vector<BlockIndex> draw_order(Bytes secret, std::string_view checkpoint_tex
 /// Errors: kNotFound; kInvalidInput for another form or if they are not the contract's secret.
 Result<ByteBuffer> read_secret(const Path& file, const trace::Contract& contract);
 
-/// What pinning found.
-enum class Pinned { kSame, kOther };
+/// The final checkpoint for which a secret has drawn before: the note stored beside it.
+struct PinnedCheckpoint {
+  tlog::Checkpoint checkpoint;
+  std::string note;
+};
 
-/// Stores the final checkpoint's note beside the secret before the secret is used, durably, or
-/// compares it with the one that stands there. Returns kOther if that is another checkpoint.
-/// Errors: kInvalidInput for a stored note that `key` did not sign; kUnavailable.
-Result<Pinned> pin_checkpoint(const Path& secret_file, std::string_view note,
-                              const tlog::VerifierKey& key);
+/// What `secret_file`.checkpoint holds; empty if there is none.
+/// Errors: kInvalidInput for a note that the log's key did not sign, or one over another size than
+///         a closed log of this contract has; kUnavailable.
+Result<std::optional<PinnedCheckpoint>> read_pin(const Path& secret_file,
+                                                 const trace::Contract& contract);
+
+/// Stores the final checkpoint's note beside the secret before the secret is used, durably.
+/// Errors: kInvalidInput if one stands there; kUnavailable.
+Status write_pin(const Path& secret_file, std::string_view note);
 
 }  // namespace aftune::audit

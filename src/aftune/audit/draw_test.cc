@@ -87,35 +87,46 @@ std::string note(const std::string& origin, std::uint64_t size, const char* root
   return tlog::encode_note(tlog::sign_checkpoint({origin, size, digest_of(root)}, test_key(key)));
 }
 
-TEST(PinCheckpoint, KeepsTheFirstAndTellsAnother) {
-  const TempFolder folder;
-  const tlog::VerifierKey key{"origin", test_key(2).public_key()};
-  EXPECT_EQ(must(pin_checkpoint(folder / "secret", note("origin", 5, "a"), key)), Pinned::kSame);
-  const std::string pinned = trace::testing::get(folder / "secret.checkpoint");
-  EXPECT_EQ(pinned, note("origin", 5, "a"));
-  EXPECT_EQ(must(pin_checkpoint(folder / "secret", note("origin", 5, "a"), key)), Pinned::kSame);
-  EXPECT_EQ(must(pin_checkpoint(folder / "secret", note("origin", 5, "b"), key)), Pinned::kOther);
-  EXPECT_EQ(must(pin_checkpoint(folder / "secret", note("origin", 6, "a"), key)), Pinned::kOther);
-  EXPECT_EQ(trace::testing::get(folder / "secret.checkpoint"), pinned);
+/// A note that a closed log of the tiny contract could end with.
+std::string closing_note(const trace::Contract& contract, const char* root) {
+  return note(contract.origin(), trace::Timeline(contract).entry_count(), root);
 }
 
-TEST(PinCheckpoint, TakesOnlyNotesOfTheLogsKey) {
+TEST(Pin, KeepsTheFirstFinalCheckpoint) {
   const TempFolder folder;
-  const tlog::VerifierKey key{"origin", test_key(2).public_key()};
-  EXPECT_FALSE(pin_checkpoint(folder / "secret", note("origin", 5, "a", 9), key));
-  EXPECT_FALSE(pin_checkpoint(folder / "secret", note("other", 5, "a"), key));
-  EXPECT_FALSE(std::filesystem::exists(folder / "secret.checkpoint"));
-  put(folder / "secret.checkpoint", "not a note");
-  const auto broken = pin_checkpoint(folder / "secret", note("origin", 5, "a"), key);
-  ASSERT_FALSE(broken);
-  EXPECT_EQ(broken.error().code, Code::kInvalidInput);
-  EXPECT_NE(broken.error().what.find("secret.checkpoint"), std::string::npos);
+  const trace::Contract contract = trace::testing::tiny_contract();
+  EXPECT_FALSE(must(read_pin(folder / "secret", contract)).has_value());
+  ASSERT_TRUE(write_pin(folder / "secret", closing_note(contract, "a")));
+  const auto pin = must(read_pin(folder / "secret", contract));
+  ASSERT_TRUE(pin.has_value());
+  EXPECT_EQ(pin->note, closing_note(contract, "a"));
+  EXPECT_EQ(pin->checkpoint.root, digest_of("a"));
+  EXPECT_EQ(write_pin(folder / "secret", closing_note(contract, "b")).error().code,
+            Code::kInvalidInput);
+  EXPECT_EQ(must(read_pin(folder / "secret", contract))->checkpoint.root, digest_of("a"));
 }
 
-TEST(PinCheckpoint, WithoutAPlaceForItNothingIsDrawn) {
+TEST(Pin, IsNoEvidenceUnlessTheLogsKeySignedAClosedLog) {
+  const trace::Contract contract = trace::testing::tiny_contract();
+  const std::uint64_t size = trace::Timeline(contract).entry_count();
+  const std::string lies[] = {
+      "not a note", note(contract.origin(), size, "a", 9), note("other", size, "a"),
+      note(contract.origin(), size - 1, "a"),  // signed while the run went on
+      note(contract.origin(), size + 1, "a")};
+  for (const std::string& lie : lies) {
+    const TempFolder folder;
+    put(folder / "secret.checkpoint", lie);
+    const auto read = read_pin(folder / "secret", contract);
+    ASSERT_FALSE(read) << lie;
+    EXPECT_EQ(read.error().code, Code::kInvalidInput);
+    EXPECT_NE(read.error().what.find("secret.checkpoint"), std::string::npos);
+  }
+}
+
+TEST(Pin, WithoutAPlaceForItNothingIsDrawn) {
   const TempFolder folder;
-  const tlog::VerifierKey key{"origin", test_key(2).public_key()};
-  EXPECT_FALSE(pin_checkpoint(folder / "none/secret", note("origin", 5, "a"), key));
+  const trace::Contract contract = trace::testing::tiny_contract();
+  EXPECT_FALSE(write_pin(folder / "none/secret", closing_note(contract, "a")));
 }
 
 }  // namespace

@@ -134,17 +134,21 @@ Json predicate(const Verdict& verdict) {
                                      {"seconds", Json(fmt::format("{:.3f}", block.seconds))},
                                      {"step_block", Json(block.step_block)}});
   }
-  return Json::Object{{"blocks", Json(std::move(blocks))},
-                      {"blocks_total", Json(verdict.blocks_total)},
-                      {"checkpoint", Json(verdict.checkpoint_note)},
-                      {"delivery_checked", Json(verdict.delivery_checked)},
-                      {"drawn_by", Json(drawn_name(verdict.drawn_by))},
-                      {"findings", Json(std::move(findings))},
-                      {"not_checked", strings_json(verdict.not_checked)},
-                      {"outcome", Json(outcome_name(verdict.outcome))},
-                      {"policy_blocks", Json(verdict.policy_blocks)},
-                      {"unchecked", strings_json(verdict.unchecked)},
-                      {"verifier", Json(kVerifier)}};
+  Json::Object out{{"blocks", Json(std::move(blocks))},
+                   {"blocks_total", Json(verdict.blocks_total)},
+                   {"checkpoint", Json(verdict.checkpoint_note)},
+                   {"delivery_checked", Json(verdict.delivery_checked)},
+                   {"drawn_by", Json(drawn_name(verdict.drawn_by))},
+                   {"findings", Json(std::move(findings))},
+                   {"not_checked", strings_json(verdict.not_checked)},
+                   {"outcome", Json(outcome_name(verdict.outcome))},
+                   {"policy_blocks", Json(verdict.policy_blocks)},
+                   {"unchecked", strings_json(verdict.unchecked)},
+                   {"verifier", Json(kVerifier)}};
+  if (!verdict.other_checkpoint_note.empty()) {
+    out["other_checkpoint"] = verdict.other_checkpoint_note;
+  }
+  return out;
 }
 
 }  // namespace
@@ -206,8 +210,9 @@ std::string verdict_text(const Verdict& verdict) {
   out += fmt::format("  contract   {}\n", verdict.contract_digest.hex());
   out += fmt::format("  log        {} entries\n", verdict.entries);
   out += blocks_text(verdict);
-  out += fmt::format("  delivered  {}\n", verdict.delivery_checked
-                                              ? "compared with the last states, file by file"
+  out += fmt::format("  delivered  {}\n",
+                     verdict.delivery_checked ? "compared with the last states, file by file"
+                     : verdict.delivery_given ? "NOT CHECKED: the log binds nothing to compare with"
                                               : "NOT CHECKED: no --delivered folder was given");
   out += findings_text(verdict.findings);
   for (const std::string& text : verdict.unchecked) {

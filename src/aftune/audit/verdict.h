@@ -69,7 +69,9 @@ struct Verdict {
   Digest contract_digest;
   std::uint64_t entries = 0;
   std::string checkpoint_note;
-  std::optional<Digest> delivered_sha256;  // of model.safetensors, as the close binds it
+  std::string other_checkpoint_note;       // signed for the same contract and not this log's
+  std::optional<Digest> delivered_sha256;  // of model.safetensors, if it was compared and held
+  bool delivery_given = false;             // a folder was given, compared or not
   bool delivery_checked = false;
   bool weights_disclosed = false;
   bool aborted = false, abort_proven = false;

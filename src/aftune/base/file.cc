@@ -21,7 +21,10 @@ namespace aftune {
 namespace {
 
 Error system_error(const char* verb, const Path& path, int number) {
-  const Code code = number == ENOENT || number == ENOTDIR ? Code::kNotFound : Code::kUnavailable;
+  // A link that leads nowhere is as absent as no file; one that leads to itself is no file at all.
+  const Code code = number == ENOENT || number == ENOTDIR       ? Code::kNotFound
+                    : number == ELOOP || number == ENAMETOOLONG ? Code::kInvalidInput
+                                                                : Code::kUnavailable;
   return {code,
           fmt::format("{} {}: {}", verb, path.string(), std::generic_category().message(number))};
 }

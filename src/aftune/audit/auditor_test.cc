@@ -172,6 +172,72 @@ TEST(Audit, AnotherFinalCheckpointUnderThisSecretIsASplitView) {
   EXPECT_TRUE(verdict.blocks.empty());
 }
 
+TEST(Audit, AClosedLogThatShrinksOrAbortsAfterTheDrawIsRejected) {
+  RunCopy copy;
+  const trace::testing::TempFolder folder;
+  AuditRequest request = request_of(copy);
+  request.secret = secret_for(folder);
+  const Verdict honest = audit(request);
+  ASSERT_EQ(honest.outcome, Outcome::kAccept) << verdict_text(honest);
+  const auto closed = copy.entries;
+  const std::uint64_t last = closed.size() - 1;
+  const Digest list = TinyJob::put_object(
+      copy.run, trace::encode_list(trace::AbortList{trace::testing::digest_of("salt"), 4, "x"}));
+  const std::vector<std::function<void()>> lies = {
+      [&] { copy.entries.pop_back(); }, [&] { copy.entries.resize(7); },
+      [&] {
+        copy.entries.back() = trace::encode_abort(last, {4, "fault", list});
+      }};
+  for (const auto& lie : lies) {
+    copy.entries = closed;
+    lie();
+    copy.write_log();
+    const Verdict verdict = audit(request);
+    EXPECT_EQ(verdict.outcome, Outcome::kReject) << verdict_text(verdict);
+    EXPECT_EQ(verdict.findings.at(0).check, Check::kLog);
+    EXPECT_EQ(verdict.other_checkpoint_note, honest.checkpoint_note) << "a second verifier's proof";
+    EXPECT_TRUE(verdict.blocks.empty());
+  }
+  copy.entries = closed;
+  copy.write_log();
+  EXPECT_EQ(audit(request).outcome, Outcome::kAccept);
+}
+
+TEST(Audit, ACheckpointOfTheOpenRunIsNoEvidenceAgainstTheProvider) {
+  const RunCopy copy;
+  const trace::testing::TempFolder folder;
+  AuditRequest request = request_of(copy);
+  request.secret = secret_for(folder);
+  const tlog::Checkpoint early{copy.job.contract().origin(), copy.entries.size() - 1,
+                               trace::testing::digest_of("root of that size")};
+  put(folder / "secret.checkpoint",
+      tlog::encode_note(tlog::sign_checkpoint(early, copy.job.provider)));
+  const auto verdict = audit_run(request, trace::testing::test_engine());
+  ASSERT_FALSE(verdict);
+  EXPECT_EQ(verdict.error().code, Code::kInvalidInput);
+}
+
+TEST(Audit, NamesWeightsOnlyWhereTheyWereCompared) {
+  const RunCopy copy;
+  AuditRequest request = all_of(copy);
+  EXPECT_FALSE(audit(request).delivered_sha256.has_value()) << "a close may bind any digest";
+  request.delivered = copy.run.delivered();
+  EXPECT_TRUE(audit(request).delivered_sha256.has_value());
+}
+
+TEST(Audit, AnObjectThatIsALinkToItselfIsHeldAgainstTheProvider) {
+  const RunCopy copy;
+  const trace::Timeline timeline(copy.job.contract());
+  const std::uint64_t position = timeline.position_of_step(1);
+  const Digest list =
+      must(trace::decode_entry(copy.entries[position], position, timeline.at(position)));
+  const Path object =
+      must(trace::Store::open(copy.run.store(), trace::Store::Open::kExisting)).path_of(list);
+  std::filesystem::remove(object);
+  std::filesystem::create_symlink(object.filename(), object);
+  EXPECT_EQ(audit(all_of(copy)).outcome, Outcome::kReject);
+}
+
 /// A job whose first update leaves the finite numbers.
 TinyJob::Change overflowing() {
   return [](trace::Contract& c) {

@@ -35,9 +35,11 @@ class FullDisk : public ::testing::Test {
   Outcome train(const std::string& run, std::uint64_t file_bytes) {
     Around around;
     around.file_bytes = file_bytes;
-    return aftune({"train", contract_, "--run", run, "--key", own("provider.key"), "--model",
-                   own("base"), "--data", data_, "--resume", "--quiet"},
-                  around);
+    std::vector<std::string> arguments = {
+        "train",   contract_,   "--run",  run,   "--key",  own("provider.key"),
+        "--model", own("base"), "--data", data_, "--quiet"};
+    if (std::filesystem::exists(run)) arguments.push_back("--resume");
+    return aftune(arguments, around);
   }
   const TempFolder folder_;
   std::string contract_, data_;

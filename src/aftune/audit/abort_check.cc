@@ -3,16 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "aftune/train/step.h"
+#include "aftune/train/no_observer.h"
 
 namespace aftune::audit {
 namespace {
-
-class NoObserver final : public train::StepObserver {
- public:
-  Status on_edge(const train::EdgeId&, train::EdgeTensor) override { return ok(); }
-  Status before_update(std::uint32_t) override { return ok(); }
-};
 
 Result<std::vector<train::BlockState>> states_before(const trace::Openings& openings,
                                                      const trace::Timeline& timeline,
@@ -38,7 +32,7 @@ Result<std::string> reason_of(const trace::Contract& contract, const numerics::E
   for (std::uint32_t block = 0; block < states.size(); ++block) {
     workers.emplace_back(engine, inputs.model(), partition, block, states[block]);
   }
-  NoObserver nobody;
+  train::NoObserver nobody;
   for (std::uint64_t step = timeline.first_step(from); step <= last; ++step) {
     AFTUNE_TRY(const auto batches, inputs.batches().micro_batches(step));
     const auto outcome =

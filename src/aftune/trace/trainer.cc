@@ -9,6 +9,7 @@
 #include "aftune/trace/delivery.h"
 #include "aftune/trace/metrics.h"
 #include "aftune/trace/recorder.h"
+#include "aftune/train/no_observer.h"
 
 namespace aftune::trace {
 namespace {
@@ -18,13 +19,6 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-/// A run without recording has nobody to show its steps to.
-class NoObserver final : public train::StepObserver {
- public:
-  Status on_edge(const train::EdgeId&, train::EdgeTensor) override { return ok(); }
-  Status before_update(std::uint32_t) override { return ok(); }
-};
 
 /// One run under way. Members in the order in which they are made.
 struct Run {
@@ -86,7 +80,7 @@ Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>&
                     Metrics& metrics) {
   const auto start = Clock::now();
   AFTUNE_TRY(const auto batches, run.inputs.batches().micro_batches(step));
-  NoObserver nobody;
+  train::NoObserver nobody;
   train::StepObserver& observer =
       run.recorder ? static_cast<train::StepObserver&>(*run.recorder) : nobody;
   AFTUNE_TRY(

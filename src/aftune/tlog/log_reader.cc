@@ -90,7 +90,10 @@ Result<LogReading> read_log(const Path& folder, const VerifierKey& key) {
   out.checkpoint_note = history.back().note;
   out.entries = tree.entries();
   out.leaf_hashes = tree.leaf_hashes();
-  for (StoredCheckpoint& stored : history) out.history.push_back(std::move(stored.checkpoint));
+  for (StoredCheckpoint& stored : history) {
+    out.history.push_back(std::move(stored.checkpoint));
+    out.history_notes.push_back(std::move(stored.note));
+  }
   return out;
 }
 

@@ -63,20 +63,23 @@ Result<NoteSignature> decode_signature_line(std::string_view line) {
 
 }  // namespace
 
-std::uint32_t VerifierKey::id() const {
-  const std::uint8_t separators[] = {'\n', kEd25519};
+std::uint32_t note_key_id(std::string_view name, std::uint8_t algorithm,
+                          const crypto::PublicKey& key) {
+  const std::uint8_t separators[] = {'\n', algorithm};
   return load_be32(crypto::sha256({as_bytes(name), separators, key.bytes}).view());
 }
 
-std::string VerifierKey::spell() const {
+std::string spell_note_key(std::string_view name, std::uint8_t algorithm,
+                           const crypto::PublicKey& key) {
   ByteBuffer bytes;
   bytes.reserve(1 + key.bytes.size());
-  bytes.push_back(kEd25519);
+  bytes.push_back(algorithm);
   append(bytes, key.bytes);
-  return fmt::format("{}+{:08x}+{}", name, id(), codec::to_base64(bytes));
+  return fmt::format("{}+{:08x}+{}", name, note_key_id(name, algorithm, key),
+                     codec::to_base64(bytes));
 }
 
-Result<VerifierKey> parse_verifier_key(std::string_view text) {
+Result<VerifierKey> parse_note_key(std::string_view text, std::uint8_t algorithm) {
   const std::size_t first = text.find('+');
   const std::size_t second = first == std::string_view::npos ? first : text.find('+', first + 1);
   if (second == std::string_view::npos)
@@ -89,15 +92,22 @@ Result<VerifierKey> parse_verifier_key(std::string_view text) {
   if (bytes.size() != 1 + out.key.bytes.size()) {
     return invalid("verifier key: {} bytes, must be {}", bytes.size(), 1 + out.key.bytes.size());
   }
-  if (bytes[0] != kEd25519) {
-    return invalid("verifier key: algorithm {}, must be {}", bytes[0], kEd25519);
+  if (bytes[0] != algorithm) {
+    return invalid("verifier key: algorithm {}, must be {}", bytes[0], algorithm);
   }
   std::memcpy(out.key.bytes.data(), bytes.data() + 1, out.key.bytes.size());
   const std::string_view hash = text.substr(first + 1, second - first - 1);
-  if (const std::string want = fmt::format("{:08x}", out.id()); hash != want) {
-    return invalid("verifier key: key hash {}, must be {}", hash, want);
-  }
+  const std::string want = fmt::format("{:08x}", note_key_id(name, algorithm, out.key));
+  if (hash != want) return invalid("verifier key: key hash {}, must be {}", hash, want);
   return out;
+}
+
+std::uint32_t VerifierKey::id() const { return note_key_id(name, kEd25519, key); }
+
+std::string VerifierKey::spell() const { return spell_note_key(name, kEd25519, key); }
+
+Result<VerifierKey> parse_verifier_key(std::string_view text) {
+  return parse_note_key(text, kEd25519);
 }
 
 bool is_key_name(std::string_view name) {

@@ -26,6 +26,14 @@ struct VerifierKey {
 /// Errors: kInvalidInput for another form, an algorithm other than 0x01, or a wrong key hash.
 Result<VerifierKey> parse_verifier_key(std::string_view text);
 
+// The same for any algorithm byte of an Ed25519 key: 0x01 signs notes, 0x04 cosigns.
+std::uint32_t note_key_id(std::string_view name, std::uint8_t algorithm,
+                          const crypto::PublicKey& key);
+std::string spell_note_key(std::string_view name, std::uint8_t algorithm,
+                           const crypto::PublicKey& key);
+/// Errors: as parse_verifier_key, for an algorithm other than `algorithm`.
+Result<VerifierKey> parse_note_key(std::string_view text, std::uint8_t algorithm);
+
 /// Whether `name` may name a key: not empty, no space (any Unicode space), no plus, no newline.
 [[nodiscard]] bool is_key_name(std::string_view name);
 

@@ -67,6 +67,7 @@ struct LogReading {
   std::vector<std::string> entries;  // exactly checkpoint.size
   std::vector<Digest> leaf_hashes;
   std::vector<Checkpoint> history;  // every stored checkpoint, ascending by size, each verified
+  std::vector<std::string> history_notes;  // of the same, as stored
 };
 
 /// Reads and verifies a log folder: signatures, entries against the root, tiles against the

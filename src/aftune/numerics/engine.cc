@@ -28,10 +28,12 @@ bool runs_here(Isa isa) {
 
 /// Requires: runs_here(isa).
 const KernelSet& kernels_of(Isa isa) {
-  static const KernelSet scalar{kScalarProductKernels, kScalarElementwiseKernels};
+  static const KernelSet scalar{kScalarProductKernels, kScalarElementwiseKernels,
+                                kScalarPackedKernels};
 #if defined(__x86_64__)
-  static const KernelSet avx2{kAvx2ProductKernels, kAvx2ElementwiseKernels};
-  static const KernelSet avx512{kAvx512ProductKernels, kAvx512ElementwiseKernels};
+  static const KernelSet avx2{kAvx2ProductKernels, kAvx2ElementwiseKernels, kAvx2PackedKernels};
+  static const KernelSet avx512{kAvx512ProductKernels, kAvx512ElementwiseKernels,
+                                kAvx512PackedKernels};
   if (isa == Isa::kAvx2) return avx2;
   if (isa == Isa::kAvx512) return avx512;
 #endif
@@ -80,6 +82,7 @@ Result<Engine> Engine::create(std::optional<Isa> isa, ThreadPool& pool) {
   if (chosen != Isa::kScalar) {
     AFTUNE_TRY(self_test(kernels.product).in("self-test of " + name));
     AFTUNE_TRY(self_test(kernels.elementwise).in("self-test of " + name));
+    AFTUNE_TRY(self_test(kernels.packed).in("self-test of " + name));
   }
   return Engine(chosen, kernels, pool);
 }

@@ -8,21 +8,26 @@ namespace aftune::numerics {
 
 struct ProductKernels;      // internal/product_kernels.h
 struct ElementwiseKernels;  // internal/elementwise_kernels.h
+struct PackedKernels;       // internal/packed_kernels.h
 
 /// Refers to static storage.
 struct KernelSet {
   const ProductKernels& product;
   const ElementwiseKernels& elementwise;
+  const PackedKernels& packed;
 };
 
 // One symbol each of the files of scalar/, avx2/ and avx512/.
 extern const ProductKernels kScalarProductKernels;
 extern const ElementwiseKernels kScalarElementwiseKernels;
+extern const PackedKernels kScalarPackedKernels;
 #if defined(__x86_64__)
 extern const ProductKernels kAvx2ProductKernels;
 extern const ElementwiseKernels kAvx2ElementwiseKernels;
+extern const PackedKernels kAvx2PackedKernels;
 extern const ProductKernels kAvx512ProductKernels;
 extern const ElementwiseKernels kAvx512ElementwiseKernels;
+extern const PackedKernels kAvx512PackedKernels;
 #endif
 
 /// Compares every kernel with the scalar one on a few thousand values.
@@ -30,5 +35,7 @@ extern const ElementwiseKernels kAvx512ElementwiseKernels;
 Status self_test(const ProductKernels& kernels);
 /// Errors: as above.
 Status self_test(const ElementwiseKernels& kernels);
+/// Errors: as above.
+Status self_test(const PackedKernels& kernels);
 
 }  // namespace aftune::numerics

@@ -22,11 +22,19 @@ void set_float_environment() {
 #if defined(__x86_64__)
   constexpr unsigned kFlushToZero = 0x8000;
   constexpr unsigned kDenormalsAreZero = 0x0040;
-  _mm_setcsr(_mm_getcsr() & ~(kFlushToZero | kDenormalsAreZero));
+  constexpr unsigned kMaskAllExceptions = 0x1f80;
+  _mm_setcsr((_mm_getcsr() | kMaskAllExceptions) & ~(kFlushToZero | kDenormalsAreZero));
 #elif defined(__aarch64__)
+  constexpr std::uint64_t kFlushToZero = std::uint64_t{1} << 24;
+  constexpr std::uint64_t kFlushToZero16 = std::uint64_t{1} << 19;
+  constexpr std::uint64_t kTrapExceptions = 0x9f00;
+  // FIZ, AH and NEP of newer processors: inputs flushed, other NaNs and roundings, other lanes
+  // kept. The bits are zero where a processor lacks them.
+  constexpr std::uint64_t kAlternateBehaviour = 0x7;
   std::uint64_t fpcr = 0;
   asm volatile("mrs %0, fpcr" : "=r"(fpcr));
-  asm volatile("msr fpcr, %0" ::"r"(fpcr & ~(std::uint64_t{1} << 24)));
+  fpcr &= ~(kFlushToZero | kFlushToZero16 | kTrapExceptions | kAlternateBehaviour);
+  asm volatile("msr fpcr, %0" ::"r"(fpcr));
 #endif
 }
 
@@ -39,6 +47,8 @@ constexpr int kSpins = 2000;
 void relax() {
 #if defined(__x86_64__)
   _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
 #endif
 }
 

@@ -87,6 +87,10 @@ TEST(ThreadPool, AllItsThreadsWorkAndTheCallerIsOne) {
 TEST(ThreadPool, EveryThreadKeepsSubnormalsAndRoundsToNearest) {
 #if defined(__x86_64__)
   _mm_setcsr(_mm_getcsr() | 0x8040);  // a library switched flush-to-zero on
+#elif defined(__aarch64__)
+  std::uint64_t fpcr = 0;
+  asm volatile("mrs %0, fpcr" : "=r"(fpcr));
+  asm volatile("msr fpcr, %0" ::"r"(fpcr | std::uint64_t{1} << 24));
 #endif
   std::fesetround(FE_UPWARD);
   ThreadPool pool(3);  // sets the caller's environment; its threads inherit the wrong one

@@ -94,48 +94,6 @@ Status check_config(const LlamaConfig& config) {
   return ok();
 }
 
-codec::Json to_contract(const LlamaConfig& config) {
-  codec::Json::Object out;
-  out["family"] = "llama";
-  for (const Extent& extent : extents(config)) out[extent.name] = extent.value;
-  out["rms_norm_eps"] = codec::hex_float(config.rms_norm_eps);
-  out["rope_theta"] = codec::hex_float(config.rope_theta);
-  out["tied_embeddings"] = config.tied_embeddings;
-  return out;
-}
-
-Result<LlamaConfig> architecture_from_contract(codec::JsonReader& reader) {
-  AFTUNE_TRY(const std::string family, reader.string("family"));
-  if (family != "llama") {
-    return Error{Code::kUnsupported,
-                 fmt::format("{}.family: \"{}\", supported is \"llama\"", reader.path(), family)};
-  }
-  LlamaConfig c;
-  const std::pair<const char*, std::uint32_t*> members[] = {
-      {"vocab_size", &c.vocab_size},
-      {"hidden_size", &c.hidden_size},
-      {"intermediate_size", &c.intermediate_size},
-      {"layer_count", &c.layer_count},
-      {"head_count", &c.head_count},
-      {"kv_head_count", &c.kv_head_count},
-      {"head_dim", &c.head_dim},
-      {"max_positions", &c.max_positions}};
-  for (const auto& [name, target] : members) {
-    AFTUNE_TRY(const std::int64_t value, reader.integer(name, 1, kMaxPositions));
-    *target = static_cast<std::uint32_t>(value);
-  }
-  AFTUNE_TRY(const double eps, reader.hex_real("rms_norm_eps"));
-  c.rms_norm_eps = static_cast<float>(eps);
-  if (static_cast<double>(c.rms_norm_eps) != eps) {
-    return invalid(fmt::format("{}.rms_norm_eps: {} is no fp32 value", reader.path(), eps));
-  }
-  AFTUNE_TRY(c.rope_theta, reader.hex_real("rope_theta"));
-  AFTUNE_TRY(c.tied_embeddings, reader.boolean("tied_embeddings"));
-  AFTUNE_TRY(reader.finish());
-  AFTUNE_TRY(check_config(c).in(reader.path()));
-  return c;
-}
-
 std::vector<TensorSpec> parameter_specs(const LlamaConfig& config) {
   const Shape table = {config.vocab_size, config.hidden_size};
   std::vector<TensorSpec> specs;

@@ -48,6 +48,9 @@ class Tensor {
   /// All bytes zero. Requires: element_count(shape) has a value.
   Tensor(Dtype dtype, Shape shape);
   static Tensor zeros(Shape shape) { return Tensor(Dtype::kF32, std::move(shape)); }
+  /// For outputs that are written as a whole before anything is read: the bytes are unspecified.
+  /// Requires: as above.
+  static Tensor unwritten(Dtype dtype, Shape shape);
   /// A copy of `view`.
   static Tensor copy_of(const TensorView& view);
 
@@ -85,7 +88,6 @@ class Tensor {
   void clear();
 
  private:
-  static Tensor unwritten(Dtype dtype, Shape shape);
   struct Free {
     void operator()(std::uint8_t* p) const;
   };

@@ -127,6 +127,22 @@ TEST(UlpError, OfSiluWhereItVanishesIsSmallerThanTwoToTheMinus121) {
   }
 }
 
+TEST(UlpError, OfTheSlopeOfSiluIsBelow9UlpOfOne) {
+  Values inputs = stratified_inputs();
+  for (int i = -(1 << 20); i <= 1 << 20; ++i) {
+    inputs.push_back(static_cast<float>(i) * 0x1p-15F);  // -32 to 32
+  }
+  std::erase_if(inputs, [](float x) { return !(x >= -87.0F && x <= 120.0F); });
+  const Values got = named("silu_slope", inputs);
+  double worst = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const double x = inputs[i], s = true_sigmoid(x);
+    worst = std::max(worst, std::fabs(double{got[i]} - s * (1 + x * (1 - s))));
+  }
+  EXPECT_LT(worst, 9 * 0x1p-23);
+  EXPECT_GT(worst, 8 * 0x1p-23);
+}
+
 TEST(UlpError, OfOneOverRootIsAtMost1_5) {
   const double worst = worst_ulp(
       0x1p-126F, 0x1.fffffep+127F, [](const Values& x) { return named("inverse_root", x); },

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <vector>
 
 #include "aftune/base/check.h"
 #include "aftune/numerics/internal/attention_rows.h"
 #include "aftune/numerics/internal/scratch.h"
+#include "aftune/tensor/tensor.h"
 
 namespace aftune::numerics {
 namespace {
@@ -20,15 +20,15 @@ thread_local Scratch score_scratch, sum_scratch;
 
 /// The values of every key and key/value head, quantised once for all heads that share them.
 struct Values {
-  std::vector<float> integers;  // as v
-  std::vector<float> powers;    // [kv_heads, rows]
+  Tensor integers;  // as v
+  Tensor powers;    // [kv_heads, rows]
 };
 
 bool quantise_all(const Engine& engine, const AttentionShape& shape, const HeadLayout& layout,
                   std::size_t rows, const float* v, Values& values) {
   constexpr std::size_t kGrain = 64;
-  values.integers.resize(rows * layout.key.width);
-  values.powers.resize(rows * shape.kv_heads);
+  values.integers = Tensor::unwritten(Dtype::kF32, {rows, layout.key.width});
+  values.powers = Tensor::unwritten(Dtype::kF32, {shape.kv_heads, rows});
   std::atomic<bool> finite{true};
   engine.pool().parallel_ranges(rows, kGrain, [&](std::size_t begin, std::size_t end) {
     for (std::size_t head = 0; head < shape.kv_heads; ++head) {

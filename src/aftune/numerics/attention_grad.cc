@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
-#include <vector>
 
 #include "aftune/numerics/attention.h"
 #include "aftune/numerics/internal/attention_rows.h"
 #include "aftune/numerics/internal/elementwise_kernels.h"
 #include "aftune/numerics/internal/multiply.h"
 #include "aftune/numerics/internal/scratch.h"
+#include "aftune/tensor/tensor.h"
 
 namespace aftune::numerics {
 namespace {
@@ -26,6 +26,10 @@ ConstMatrix part(ConstMatrix m, std::size_t begin, std::size_t end) {
 
 Matrix part(Matrix m, std::size_t begin, std::size_t end) {
   return {m.data + begin * m.stride, end - begin, m.cols, m.stride};
+}
+
+void clear(Matrix m) {
+  for (std::size_t i = 0; i < m.rows; ++i) std::fill_n(m.data + i * m.stride, m.cols, 0.0F);
 }
 
 /// Turns dP into G, row by row. p becomes P.
@@ -73,7 +77,7 @@ bool backward_block(const KernelSet& kernels, const Head& head, std::size_t begi
 
 /// out = the heads of each group, added ascending from the first. False if a sum is not finite.
 bool add_groups(const Engine& engine, const AttentionShape& shape, const HeadLayout& layout,
-                const std::vector<float>& by_head, float* out) {
+                const Tensor& by_head, float* out) {
   constexpr std::size_t kGrain = 64;
   const ElementwiseKernels& kernels = engine.kernels().elementwise;
   std::atomic<bool> finite{true};
@@ -105,8 +109,10 @@ Status attention_grad(const Engine& engine, const AttentionShape& shape, const f
                       float* dk, float* dv) {
   const HeadLayout layout(shape);
   const std::size_t length = shape.sequence;
-  std::vector<float> dk_heads(shape.batch * length * layout.query.width);
-  std::vector<float> dv_heads(dk_heads.size());
+  const std::size_t width = layout.query.width;
+  // dk and dv of each query head on its own.
+  Tensor dk_heads = Tensor::unwritten(Dtype::kF32, {shape.batch * length, width});
+  Tensor dv_heads = Tensor::unwritten(Dtype::kF32, {shape.batch * length, width});
   std::atomic<bool> finite{true};
   engine.pool().parallel_for(shape.batch * shape.heads, [&](std::size_t index) {
     const std::size_t h = index % shape.heads;
@@ -120,6 +126,8 @@ Status attention_grad(const Engine& engine, const AttentionShape& shape, const f
                     layout.query.rows(dq, begin, end, h),
                     layout.query.rows(dk_heads.data(), begin, end, h),
                     layout.query.rows(dv_heads.data(), begin, end, h)};
+    clear(head.dk);
+    clear(head.dv);
     for (std::size_t i = 0; i < length && finite; i += kBlock) {
       if (!backward_block(engine.kernels(), head, i, std::min(i + kBlock, length), shape.scale)) {
         finite = false;

@@ -36,6 +36,13 @@ std::vector<float> row_scales(const Engine& engine, ConstMatrix x, float eps) {
 
 }  // namespace
 
+void copy(const Engine& engine, std::span<const float> from, std::span<float> to) {
+  AFTUNE_CHECK(from.size() == to.size(), "operands differ in length");
+  engine.pool().parallel_ranges(from.size(), kGrain, [&](std::size_t begin, std::size_t end) {
+    std::copy_n(&from[begin], end - begin, &to[begin]);
+  });
+}
+
 void add(const Engine& engine, std::span<const float> a, std::span<const float> b,
          std::span<float> out) {
   AFTUNE_CHECK(a.size() == b.size() && a.size() == out.size(), "operands differ in length");

@@ -13,6 +13,9 @@ namespace aftune::numerics {
 
 // Shape letters: T token rows, D width, V vocabulary.
 
+/// Requires: equal lengths, no overlap.
+void copy(const Engine& engine, std::span<const float> from, std::span<float> to);
+
 /// out = a + b. Requires: equal lengths; out may be a or b.
 void add(const Engine& engine, std::span<const float> a, std::span<const float> b,
          std::span<float> out);

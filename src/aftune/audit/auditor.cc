@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "aftune/audit/abort_check.h"
 #include "aftune/audit/block_replay.h"
+#include "aftune/audit/draw_rule.h"
 #include "aftune/audit/whole_run.h"
 #include "aftune/tlog/tiles.h"
 
@@ -23,6 +26,7 @@ Verdict empty_verdict(const AuditRequest& request) {
   verdict.layer_blocks = contract.partition().block_count;
   verdict.step_blocks = contract.step_block_count();
   verdict.steps = contract.steps;
+  verdict.strategy = contract.audit.strategy;
   verdict.not_checked.push_back(
       "witnesses: none were agreed, so nobody can say when the log was written or whether another "
       "reader was shown another log");
@@ -95,7 +99,8 @@ Result<bool> same_log(const trace::Contract& contract, const PinnedCheckpoint& p
 }
 
 /// The blocks to replay, or an error of the request.
-Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request, bool closed,
+Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request,
+                                              const std::vector<std::string>& entries, bool closed,
                                               Verdict& verdict, Judge& judge) {
   const std::uint32_t rows = verdict.layer_blocks;
   for (const BlockIndex& block : request.blocks) {
@@ -130,7 +135,14 @@ Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request, bool 
   if (!pin) AFTUNE_TRY(write_pin(*request.secret, verdict.checkpoint_note));
   AFTUNE_TRY(const tlog::Checkpoint final,
              tlog::open_checkpoint(verdict.checkpoint_note, request.contract.log_key()));
-  out = draw_order(secret, tlog::checkpoint_text(final), rows, verdict.step_blocks);
+  const auto rule = draw_rule(request.contract, request.run, entries);
+  if (!rule) {
+    // Whose fault it is, the checks of the lists say.
+    judge.leave_open("the draw hangs on the committed norms, and they cannot all be read: " +
+                     rule.error().what);
+    return out;
+  }
+  out = draw_order(secret, tlog::checkpoint_text(final), rows, verdict.step_blocks, *rule);
   out.resize(std::min<std::uint64_t>(out.size(),
                                      std::max(request.draw_count, request.contract.audit.blocks)));
   return out;
@@ -144,6 +156,16 @@ Outcome outcome_of(const Verdict& verdict, const RunFacts& facts) {
   const bool drawn = verdict.drawn_by == DrawnBy::kSecret && held >= verdict.policy_blocks;
   const bool enough = facts.closed && verdict.unchecked.empty() && (all || drawn);
   return enough ? Outcome::kAccept : Outcome::kInconclusive;
+}
+
+/// What the draw was worth, where each of the chosen blocks was replayed and nothing was found.
+void tell_achieved(const trace::Contract& contract, std::size_t chosen, Verdict& verdict) {
+  const bool fair = verdict.drawn_by == DrawnBy::kSecret || verdict.drawn_by == DrawnBy::kAll;
+  const auto replayed = static_cast<std::size_t>(
+      std::count_if(verdict.blocks.begin(), verdict.blocks.end(),
+                    [](const ReplayedBlock& block) { return !block.rebuilt_only; }));
+  if (!fair || chosen == 0 || replayed != chosen || verdict.outcome == Outcome::kReject) return;
+  verdict.achieved = achieved_by(contract, chosen);
 }
 
 void explain(const RunFacts& facts, Verdict& verdict) {
@@ -238,17 +260,19 @@ Result<Verdict> audit_run(const AuditRequest& request, const numerics::Engine& e
   const auto log = tlog::read_log(request.run.log(), request.contract.log_key());
   if (!log) {
     judge.weigh(Check::kLog, "log", log.error());
-    AFTUNE_TRY([[maybe_unused]] const auto checked, choose_blocks(request, false, verdict, judge));
+    AFTUNE_TRY([[maybe_unused]] const auto checked,
+               choose_blocks(request, {}, false, verdict, judge));
   } else {
     verdict.checkpoint_note = log->checkpoint_note;
     verdict.entries = log->entries.size();
     check_entries(request.contract, log->entries, judge, facts);
     check_end(request, facts, judge);
-    AFTUNE_TRY(blocks, choose_blocks(request, facts.closed, verdict, judge));
+    AFTUNE_TRY(blocks, choose_blocks(request, log->entries, facts.closed, verdict, judge));
     check_contents(request, log->entries, engine, verdict, judge, facts, blocks);
   }
   verdict.outcome = outcome_of(verdict, facts);
   explain(facts, verdict);
+  tell_achieved(request.contract, blocks.size(), verdict);
   return verdict;
 }
 

@@ -3,13 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
-#include "aftune/base/endian.h"
 #include "aftune/base/hex.h"
-#include "aftune/crypto/domains.h"
-#include "aftune/crypto/sha256.h"
 #include "aftune/trace/timeline.h"
 
 namespace aftune::audit {
@@ -24,26 +20,6 @@ Path pin_of(const Path& secret_file) {
 }
 
 }  // namespace
-
-std::vector<BlockIndex> draw_order(Bytes secret, std::string_view checkpoint_text,
-                                   std::uint32_t layer_blocks, std::uint64_t step_blocks) {
-  ByteBuffer message;
-  append(message, as_bytes(crypto::kDomainDraw));
-  append(message, as_bytes(checkpoint_text));
-  const Digest key = crypto::hmac_sha256(secret, message);
-  std::vector<std::pair<Digest, BlockIndex>> keyed;
-  keyed.reserve(layer_blocks * step_blocks);
-  for (std::uint64_t b = 0; b < layer_blocks * step_blocks; ++b) {
-    keyed.emplace_back(crypto::hmac_sha256(key.view(), store_be<std::uint64_t>(b)),
-                       BlockIndex{static_cast<std::uint32_t>(b % layer_blocks), b / layer_blocks});
-  }
-  std::sort(keyed.begin(), keyed.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<BlockIndex> out;
-  out.reserve(keyed.size());
-  for (const auto& [digest, block] : keyed) out.push_back(block);
-  return out;
-}
 
 Result<ByteBuffer> read_secret(const Path& file, const trace::Contract& contract) {
   AFTUNE_TRY(const std::string text, read_text_file(file, 4096));

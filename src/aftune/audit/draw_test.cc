@@ -4,9 +4,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <algorithm>
-
-#include "aftune/base/endian.h"
 #include "aftune/trace/tiny_job_testing.h"
 
 namespace aftune::audit {
@@ -19,40 +16,6 @@ using trace::testing::TempFolder;
 using trace::testing::test_key;
 
 const ByteBuffer kSecret(32, 7);
-
-TEST(DrawOrder, IsAPermutationOfTheGrid) {
-  for (std::uint32_t rows = 1; rows <= 4; ++rows) {
-    for (std::uint64_t columns = 1; columns <= 5; ++columns) {
-      auto order = draw_order(kSecret, "text", rows, columns);
-      ASSERT_EQ(order.size(), rows * columns);
-      std::sort(order.begin(), order.end());
-      std::size_t k = 0;
-      for (std::uint32_t i = 0; i < rows; ++i) {
-        for (std::uint64_t j = 0; j < columns; ++j) EXPECT_EQ(order[k++], (BlockIndex{i, j}));
-      }
-    }
-  }
-}
-
-TEST(DrawOrder, SortsByTheStatedKey) {
-  const std::string message = std::string("aftune draw v1") + '\0' + "text";
-  const Digest key = crypto::hmac_sha256(kSecret, as_bytes(message));
-  const auto order = draw_order(kSecret, "text", 3, 4);
-  Digest before;
-  for (const BlockIndex& block : order) {
-    const std::uint64_t number = block.step_block * 3 + block.layer_block;
-    const Digest mark = crypto::hmac_sha256(key.view(), store_be<std::uint64_t>(number));
-    EXPECT_LT(before, mark);
-    before = mark;
-  }
-}
-
-TEST(DrawOrder, HangsOnSecretAndCheckpoint) {
-  const auto order = draw_order(kSecret, "text", 5, 5);
-  EXPECT_EQ(draw_order(kSecret, "text", 5, 5), order);
-  EXPECT_NE(draw_order(kSecret, "texu", 5, 5), order);
-  EXPECT_NE(draw_order(ByteBuffer(32, 8), "text", 5, 5), order);
-}
 
 TEST(ReadSecret, TakesTheContractsSecretInOneSpelling) {
   const TempFolder folder;

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "aftune/audit/detection.h"
 #include "aftune/base/log_line.h"
 
 namespace aftune::audit {
@@ -61,6 +63,26 @@ std::string headline(const Verdict& verdict) {
   return "";
 }
 
+/// What the draw was worth, in few words.
+std::string achieved_text(const Verdict& verdict) {
+  if (verdict.achieved.empty()) return "";
+  if (verdict.drawn_by == DrawnBy::kAll) {
+    return "  chance     every block was replayed: a lie inside any of them would have been met\n";
+  }
+  std::string odds;
+  for (const Achieved& a : verdict.achieved) {
+    const bool steps = a.threat.starts_with("steps-skipped");
+    const std::string who =
+        steps ? "half of the steps"
+              : fmt::format("{} block{}", a.bad_blocks, a.bad_blocks == 1 ? "" : "s");
+    odds += fmt::format("{}{} met with {:.1f} %", odds.empty() ? "" : ", ", who,
+                        std::floor(1000 * a.probability + 1e-6) / 10);
+  }
+  return fmt::format("  chance     of a provider that spoiled so much, by the {} draw{}: {}\n",
+                     strategy_name(verdict.strategy),
+                     verdict.strategy == trace::Strategy::kUniform ? "" : ", at least", odds);
+}
+
 std::string blocks_text(const Verdict& verdict) {
   std::string out = fmt::format("  grid       {} layer blocks x {} step blocks, {} steps\n",
                                 verdict.layer_blocks, verdict.step_blocks, verdict.steps);
@@ -73,15 +95,7 @@ std::string blocks_text(const Verdict& verdict) {
     out += fmt::format("  rebuilt    {} to make start states that are not stored, compared alike\n",
                        rebuilt.substr(1));
   }
-  if (verdict.drawn_by == DrawnBy::kSecret && count > 0) {
-    const std::uint64_t tenth = std::max<std::uint64_t>(1, verdict.blocks_total / 10);
-    const auto met = [&](std::uint64_t bad) {
-      return fmt::format("{:.1f} %", 100 * detection_probability(verdict.blocks_total, bad, count));
-    };
-    out += "  chance     a lie inside one block would have been met with " + met(1);
-    if (tenth > 1) out += fmt::format(", inside {} blocks with {}", tenth, met(tenth));
-    out += "\n";
-  }
+  out += achieved_text(verdict);
   return out;
 }
 
@@ -124,6 +138,16 @@ Json strings_json(const std::vector<std::string>& texts) {
   return out;
 }
 
+Json achieved_json(const std::vector<Achieved>& all) {
+  Json::Array out;
+  for (const Achieved& a : all) {
+    out.emplace_back(Json::Object{{"bad_blocks", Json(a.bad_blocks)},
+                                  {"probability", Json(spell_probability(a.probability))},
+                                  {"threat", Json(a.threat)}});
+  }
+  return out;
+}
+
 Json predicate(const Verdict& verdict) {
   Json::Array findings, blocks;
   for (const Finding& finding : verdict.findings) findings.push_back(finding_json(finding));
@@ -138,11 +162,13 @@ Json predicate(const Verdict& verdict) {
                    {"blocks_total", Json(verdict.blocks_total)},
                    {"checkpoint", Json(verdict.checkpoint_note)},
                    {"delivery_checked", Json(verdict.delivery_checked)},
+                   {"detection", achieved_json(verdict.achieved)},
                    {"drawn_by", Json(drawn_name(verdict.drawn_by))},
                    {"findings", Json(std::move(findings))},
                    {"not_checked", strings_json(verdict.not_checked)},
                    {"outcome", Json(outcome_name(verdict.outcome))},
                    {"policy_blocks", Json(verdict.policy_blocks)},
+                   {"strategy", Json(strategy_name(verdict.strategy))},
                    {"unchecked", strings_json(verdict.unchecked)},
                    {"verifier", Json(kVerifier)}};
   if (!verdict.other_checkpoint_note.empty()) {
@@ -236,16 +262,6 @@ codec::Json verdict_statement(const Verdict& verdict) {
                       {"predicate", predicate(verdict)},
                       {"predicateType", Json("urn:aftune:verdict:1")},
                       {"subject", Json(std::move(subject))}};
-}
-
-double detection_probability(std::uint64_t total, std::uint64_t bad, std::uint64_t sampled) {
-  if (bad == 0 || sampled == 0) return 0;
-  if (bad + sampled > total) return 1;
-  double missed = 1;
-  for (std::uint64_t i = 0; i < sampled; ++i) {
-    missed *= static_cast<double>(total - bad - i) / static_cast<double>(total - i);
-  }
-  return 1 - missed;
 }
 
 }  // namespace aftune::audit

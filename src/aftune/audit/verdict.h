@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "aftune/audit/achieved.h"
 #include "aftune/base/result.h"
 #include "aftune/codec/json.h"
 #include "aftune/crypto/digest.h"
@@ -77,6 +78,8 @@ struct Verdict {
   bool aborted = false, abort_proven = false;
   std::uint32_t layer_blocks = 0;
   std::uint64_t step_blocks = 0, steps = 0;
+  trace::Strategy strategy = trace::Strategy::kUniform;
+  std::vector<Achieved> achieved;
 };
 
 /// The text for people: the verdict in one line, then what was checked, found and not checked.
@@ -85,8 +88,5 @@ std::string verdict_text(const Verdict& verdict);
 
 /// The in-toto Statement v1.
 codec::Json verdict_statement(const Verdict& verdict);
-
-/// 1 - C(total - bad, sampled) / C(total, sampled): chance that a draw meets one of `bad` blocks.
-double detection_probability(std::uint64_t total, std::uint64_t bad, std::uint64_t sampled);
 
 }  // namespace aftune::audit

@@ -30,6 +30,7 @@ Verdict accepted() {
   v.step_blocks = 3;
   v.steps = 5;
   v.not_checked = {"witnesses: none"};
+  v.achieved = {{"blocks=1", 1, 1.0 / 6}, {"steps-skipped=0.5", 4, 2.0 / 3}};
   return v;
 }
 
@@ -55,11 +56,24 @@ TEST(VerdictText, SaysWhatWasReplayedAndWhatNot) {
   EXPECT_TRUE(has(text, "grid       2 layer blocks x 3 step blocks, 5 steps"));
   EXPECT_TRUE(has(text, "replayed   1 of 6 blocks (layer,step) (0,1); chosen by: secret")) << text;
   EXPECT_TRUE(has(text, "rebuilt    (1,0)"));
-  EXPECT_TRUE(has(text, "met with 16.7 %"));
+  EXPECT_TRUE(has(text,
+                  "by the uniform draw: 1 block met with 16.6 %, half of the steps met with "
+                  "66.6 %\n"))
+      << text;
   EXPECT_TRUE(has(text, "not told   witnesses: none"));
   Verdict undelivered = accepted();
   undelivered.delivery_checked = false;
   EXPECT_TRUE(has(verdict_text(undelivered), "delivered  NOT CHECKED"));
+}
+
+TEST(VerdictText, SaysWhatTheDrawWasWorth) {
+  Verdict v = accepted();
+  v.strategy = trace::Strategy::kStateChanges;
+  EXPECT_TRUE(has(verdict_text(v), "by the state-changes draw, at least: 1 block met with"));
+  v.drawn_by = DrawnBy::kAll;
+  EXPECT_TRUE(has(verdict_text(v), "chance     every block was replayed"));
+  v.achieved.clear();
+  EXPECT_FALSE(has(verdict_text(v), "chance"));
 }
 
 TEST(VerdictText, MarksBlocksThatDidNotHold) {
@@ -125,10 +139,17 @@ TEST(VerdictStatement, HasTheMembersOfThePage) {
   const codec::Json& predicate = *statement.find("predicate");
   std::set<std::string> names;
   for (const auto& [name, value] : *predicate.object()) names.insert(name);
-  EXPECT_EQ(names, (std::set<std::string>{"blocks", "blocks_total", "checkpoint",
-                                          "delivery_checked", "drawn_by", "findings", "not_checked",
-                                          "outcome", "policy_blocks", "unchecked", "verifier"}));
+  EXPECT_EQ(names,
+            (std::set<std::string>{"blocks", "blocks_total", "checkpoint", "delivery_checked",
+                                   "detection", "drawn_by", "findings", "not_checked", "outcome",
+                                   "policy_blocks", "strategy", "unchecked", "verifier"}));
   EXPECT_EQ(*predicate.find("outcome")->string(), "REJECT");
+  EXPECT_EQ(*predicate.find("strategy")->string(), "uniform");
+  const auto& detection = *predicate.find("detection")->array();
+  ASSERT_EQ(detection.size(), 2U);
+  EXPECT_EQ(*detection[0].find("threat")->string(), "blocks=1");
+  EXPECT_EQ(*detection[0].find("bad_blocks")->integer(), 1);
+  EXPECT_EQ(*detection[0].find("probability")->string(), "0.166666");
   const auto& findings = *predicate.find("findings")->array();
   EXPECT_EQ(*findings[0].find("committed")->string(), "aa");
   EXPECT_EQ(*findings[0].find("recomputed")->string(), "bb");
@@ -143,16 +164,6 @@ TEST(CheckNames, AreDifferent) {
     EXPECT_NE(name, "?");
     EXPECT_TRUE(names.insert(name).second) << name;
   }
-}
-
-TEST(DetectionProbability, IsThatOfDrawingWithoutPuttingBack) {
-  EXPECT_EQ(detection_probability(10, 0, 5), 0.0);
-  EXPECT_EQ(detection_probability(10, 3, 0), 0.0);
-  EXPECT_EQ(detection_probability(10, 10, 1), 1.0);
-  EXPECT_EQ(detection_probability(10, 1, 10), 1.0);
-  EXPECT_EQ(detection_probability(10, 6, 5), 1.0);
-  EXPECT_NEAR(detection_probability(10, 1, 3), 0.3, 1e-12);
-  EXPECT_NEAR(detection_probability(10, 2, 2), 1 - 8.0 / 10 * 7 / 9, 1e-12);
 }
 
 }  // namespace

@@ -276,6 +276,9 @@ Status draft_secret(Drafting& draft) {
 Status draft_audit(Drafting& draft) {
   trace::Contract& contract = draft.out.contract;
   AFTUNE_TRY(JobReader audit, draft.job.map("audit"));
+  AFTUNE_TRY(const std::string strategy, audit.text_or("strategy", "uniform"));
+  AFTUNE_TRY(contract.audit.strategy, trace::parse_strategy(strategy).in(audit.where("strategy")));
+  if (!audit.has("strategy")) draft.note("audit.strategy: uniform");
   AFTUNE_TRY(contract.audit.blocks, audit.count("blocks", 1, kMany));
   AFTUNE_TRY(contract.audit.deadline_hours, audit.count_or("deadline_hours", 72, 1, 24 * 3650));
   if (!audit.has("deadline_hours")) draft.note("audit.deadline_hours: 72");

@@ -19,6 +19,8 @@ using codec::Json;
 using codec::JsonReader;
 
 constexpr std::uint64_t kMaxSteps = std::uint64_t{1} << 24;
+constexpr std::string_view kStrategies[] = {"uniform", "stratified", "input-blocks",
+                                            "state-changes"};
 constexpr std::uint64_t kMaxBatch = std::uint64_t{1} << 16;
 
 Json hex_json(const Digest& digest) { return digest.hex(); }
@@ -197,7 +199,8 @@ Status read_fixed(JsonReader& top) {
 
 Status read_audit(JsonReader& top, Contract& out) {
   AFTUNE_TRY(JsonReader audit, top.object("audit"));
-  AFTUNE_TRY(only(audit, "strategy", "uniform"));
+  AFTUNE_TRY(const std::string strategy, audit.string("strategy"));
+  AFTUNE_TRY(out.audit.strategy, parse_strategy(strategy).in(audit.path() + ".strategy"));
   AFTUNE_TRY(out.audit.blocks, count(audit, "blocks", 1, out.block_count()));
   AFTUNE_TRY(out.audit.deadline_hours, count(audit, "deadline_hours", 1, 24 * 3650));
   AFTUNE_TRY(out.audit.secret_sha256, audit.digest("secret_sha256"));
@@ -295,7 +298,7 @@ std::string Contract::payload() const {
                               {"gradients", f32()},
                               {"moments", f32()}}},
       {"export", Json::Object{{"format", "huggingface"}, {"dtype", f32()}}},
-      {"audit", Json::Object{{"strategy", "uniform"},
+      {"audit", Json::Object{{"strategy", strategy_name(audit.strategy)},
                              {"blocks", audit.blocks},
                              {"deadline_hours", audit.deadline_hours},
                              {"secret_sha256", hex_json(audit.secret_sha256)},
@@ -339,6 +342,18 @@ std::uint64_t Contract::block_count() const { return step_block_count() * partit
 
 std::uint64_t Contract::micro_batch_count() const {
   return (batch.batch + batch.micro_batch - 1) / batch.micro_batch;
+}
+
+std::string_view strategy_name(Strategy strategy) {
+  return kStrategies[static_cast<std::size_t>(strategy)];
+}
+
+Result<Strategy> parse_strategy(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(kStrategies); ++i) {
+    if (kStrategies[i] == name) return static_cast<Strategy>(i);
+  }
+  return Error{Code::kUnsupported, fmt::format("\"{}\" is no strategy, known: {}", printable(name),
+                                               fmt::join(kStrategies, ", "))};
 }
 
 Digest nonce_commitment(const Digest& nonce) {

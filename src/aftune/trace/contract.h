@@ -45,11 +45,18 @@ struct GridSpec {
   friend bool operator==(const GridSpec&, const GridSpec&) = default;
 };
 
+/// Which permutation the draw makes: docs/formats/audit.md, "Draw".
+enum class Strategy : std::uint8_t { kUniform, kStratified, kInputBlocks, kStateChanges };
+std::string_view strategy_name(Strategy strategy);  // "uniform", ...
+/// Errors: kUnsupported, naming what is known.
+Result<Strategy> parse_strategy(std::string_view name);
+
 struct AuditPolicy {
   std::uint64_t blocks = 0;
   std::uint64_t deadline_hours = 0;
   Digest secret_sha256;
   bool weights_disclosed = false;
+  Strategy strategy = Strategy::kUniform;
   friend bool operator==(const AuditPolicy&, const AuditPolicy&) = default;
 };
 

@@ -160,7 +160,11 @@ TEST(Contract, ValuesOutOfRangeAreRefusedByName) {
       {"export.format", "gguf", "contract.export.format is \"gguf\""},
       {"export.dtype", "BF16", "contract.export.dtype"},
       {"dropout", "0x1p-1", "contract.dropout is \"0x1p-1\""},
-      {"audit.strategy", "weighted", "contract.audit.strategy"},
+      {"audit.strategy", "weighted",
+       "contract.audit.strategy: \"weighted\" is no strategy, known: uniform, stratified, "
+       "input-blocks, state-changes"},
+      {"audit.strategy", "Uniform", "contract.audit.strategy"},
+      {"audit.strategy", "", "contract.audit.strategy"},
       {"audit.blocks", 0, "contract.audit.blocks"},
       {"audit.blocks", 7, "contract.audit.blocks: 7 is not within 1 and 6"},
       {"audit.deadline_hours", 0, "contract.audit.deadline_hours"},

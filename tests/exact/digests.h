@@ -9,6 +9,8 @@ namespace aftune::exact {
 
 void product_digests(const numerics::Engine& engine);
 void attention_digests(const numerics::Engine& engine);
+/// What inference computes with: weights, keys and values that are quantised once.
+void packed_digests(const numerics::Engine& engine);
 /// Each elementwise kernel at lengths around its lanes, and the operations made of them.
 void elementwise_digests(const numerics::Engine& engine);
 /// Every function of one fp32 number at 2^20 of its inputs, one of each 4096 neighbours.

@@ -58,6 +58,7 @@ void print_all(const numerics::Engine& engine) {
   scalar_digests();
   product_digests(engine);
   attention_digests(engine);
+  packed_digests(engine);
   elementwise_digests(engine);
   sweep_digests(engine);
   loss_digests(engine);

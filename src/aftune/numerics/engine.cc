@@ -27,7 +27,7 @@ bool runs_here(Isa isa) {
 }
 
 /// Requires: runs_here(isa).
-const KernelSet& kernels_of(Isa isa) {
+const KernelSet& kernels_of([[maybe_unused]] Isa isa) {
   static const KernelSet scalar{kScalarProductKernels, kScalarElementwiseKernels,
                                 kScalarPackedKernels};
 #if defined(__x86_64__)

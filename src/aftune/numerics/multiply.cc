@@ -29,8 +29,6 @@ struct Range {
 // Kept for the life of each thread.
 thread_local Scratch packed_a_scratch, packed_b_scratch, staging_scratch, tile_scratch, sum_scratch;
 
-using PackPanel = decltype(ProductKernels::pack_a);
-
 class Multiplication {
  public:
   Multiplication(const ProductKernels& kernels, ThreadPool* pool, const Operand& a,
@@ -56,9 +54,9 @@ class Multiplication {
     return std::min(kBlock, a_.depth - block * kBlock);
   }
 
-  /// Quantises `rows` of an operand: panel after panel, each one's blocks side by side.
-  void pack(const Operand& x, Range rows, Range blocks, std::size_t panel_rows,
-            std::size_t panel_bytes, PackPanel pack_panel, std::byte* out) {
+  /// Quantises rows of A: panel after panel, each one's blocks side by side.
+  void pack_a(Range rows, Range blocks, std::byte* out) {
+    const Operand& x = a_;
     for (std::size_t block = blocks.begin; block < blocks.end; ++block) {
       const std::size_t depth = depth_of(block);
       const float* in = x.data + rows.begin * x.stride + block * kBlock;
@@ -70,14 +68,30 @@ class Multiplication {
         in = staged;
         stride = kBlock;
       }
-      for (std::size_t first = 0; first < rows.size(); first += panel_rows) {
-        const std::size_t panel = first / panel_rows * blocks.size() + block - blocks.begin;
-        if (!pack_panel(in + first * stride, stride, std::min(panel_rows, rows.size() - first),
-                        depth, x.exponents, out + panel * panel_bytes)) {
+      for (std::size_t first = 0; first < rows.size(); first += kernels_.a_rows) {
+        const std::size_t panel = first / kernels_.a_rows * blocks.size() + block - blocks.begin;
+        if (!kernels_.pack_a(in + first * stride, stride,
+                             std::min(kernels_.a_rows, rows.size() - first), depth, x.exponents,
+                             out + panel * kernels_.a_panel_bytes)) {
           finite_ = false;
           return;
         }
       }
+    }
+  }
+
+  /// Quantises at most a panel of rows of B, its blocks side by side.
+  void pack_b(Range rows, Range blocks, std::byte* out) {
+    const auto pack = b_.transposed ? kernels_.pack_b_columns : kernels_.pack_b;
+    const std::size_t row_step = b_.transposed ? 1 : b_.stride;
+    const std::size_t column_step = b_.transposed ? b_.stride : 1;
+    for (std::size_t block = blocks.begin; block < blocks.end; ++block) {
+      const float* in = b_.data + rows.begin * row_step + block * kBlock * column_step;
+      if (!pack(in, b_.stride, rows.size(), depth_of(block), b_.exponents, out)) {
+        finite_ = false;
+        return;
+      }
+      out += kernels_.b_panel_bytes;
     }
   }
 
@@ -92,8 +106,7 @@ class Multiplication {
       const Range here{first, std::min(first + panels, row_panels)};
       for_each(here.size(), [&](std::size_t i) {
         const std::size_t row = (first + i) * kernels_.b_rows;
-        pack(b_, {row, std::min(row + kernels_.b_rows, b_.rows)}, blocks, kernels_.b_rows,
-             kernels_.b_panel_bytes, kernels_.pack_b, packed_b + i * panel_bytes);
+        pack_b({row, std::min(row + kernels_.b_rows, b_.rows)}, blocks, packed_b + i * panel_bytes);
       });
       if (finite_) multiply_panels(here, blocks, packed_b);
     }
@@ -121,7 +134,7 @@ class Multiplication {
     std::byte* packed_a =
         packed_a_scratch.at_least(row_panels * blocks.size() * kernels_.a_panel_bytes);
     float* tiles = tile_scratch.floats(row_panels * tile_size);
-    pack(a_, rows, blocks, kernels_.a_rows, kernels_.a_panel_bytes, kernels_.pack_a, packed_a);
+    pack_a(rows, blocks, packed_a);
     for (std::size_t panel = panels.begin; panel < panels.end && finite_; ++panel) {
       const std::size_t column = panel * kernels_.b_rows;
       const Range columns{column, std::min(column + kernels_.b_rows, b_.rows)};

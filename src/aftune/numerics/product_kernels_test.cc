@@ -295,6 +295,24 @@ TEST(ProductKernels, SelfTestTakesEverySetAndNamesABrokenKernel) {
            return true;
          };
        }},
+      {"infinity taken in a column", "kernel pack",
+       [](ProductKernels& k) {
+         k.pack_b_columns = [](const float* in, std::size_t stride, std::size_t rows,
+                               std::size_t depth, Exponents exponents, std::byte* panel) {
+           (void)kScalarProductKernels.pack_b_columns(in, stride, rows, depth, exponents, panel);
+           return true;
+         };
+       }},
+      {"columns taken for rows", "kernel x16 of columns",
+       [](ProductKernels& k) { k.pack_b_columns = k.pack_b; }},
+      {"exponents of columns chosen", "kernel x16 of columns",
+       [](ProductKernels& k) {
+         k.pack_b_columns = [](const float* in, std::size_t stride, std::size_t rows,
+                               std::size_t depth, Exponents, std::byte* panel) {
+           return kScalarProductKernels.pack_b_columns(in, stride, rows, depth, Exponents::kChosen,
+                                                       panel);
+         };
+       }},
       {"exponents of integers chosen", "kernel x16 of integers",
        [](ProductKernels& k) {
          k.pack_b = [](const float* in, std::size_t stride, std::size_t rows, std::size_t depth,

@@ -105,6 +105,29 @@ Status test_integers(const ProductKernels& kernels) {
   return compare(kernels, "x16 of integers", got, expected);
 }
 
+/// Both operands stand as columns.
+Status test_columns(const ProductKernels& kernels, Exponents exponents) {
+  constexpr std::size_t kRows = 37;
+  constexpr std::size_t kDepth = 263;
+  const std::vector<float> a = painted_values(kRows * kDepth, 6);
+  std::vector<float> b = painted_values(kRows * kDepth, 7);
+  if (exponents == Exponents::kZero) {
+    for (std::size_t i = 0; i < b.size(); ++i) {
+      const auto spread = static_cast<std::int32_t>(i * 7919 % 65279) - 32639;
+      b[i] = static_cast<float>(i % kRows % 3 == 0 ? spread / 400 : spread);
+    }
+  }
+  const Operand operand_a{a.data(), kRows, kDepth, kRows, true};
+  const Operand operand_b{b.data(), kRows, kDepth, kRows, true, exponents};
+  std::vector<float> got(kRows * kRows);
+  std::vector<float> expected(kRows * kRows);
+  AFTUNE_TRY(multiply(kernels, nullptr, operand_a, operand_b, Matrix(got.data(), kRows, kRows),
+                      Accumulate::kWrite));
+  AFTUNE_TRY(multiply(kScalarProductKernels, nullptr, operand_a, operand_b,
+                      Matrix(expected.data(), kRows, kRows), Accumulate::kWrite));
+  return compare(kernels, "x16 of columns", got, expected);
+}
+
 Status test_refusals(const ProductKernels& kernels) {
   constexpr std::uint32_t kRefused[] = {kSizeBound, 0x7f7fffff, 0x7f800000,
                                         0xff800000, 0x7fc00000, 0xffffffff};
@@ -117,7 +140,8 @@ Status test_refusals(const ProductKernels& kernels) {
   for (const std::uint32_t bits : kRefused) {
     values[kBlock - 1] = std::bit_cast<float>(bits);
     if (kernels.pack_a(values.data(), kBlock, 1, kBlock, Exponents::kChosen, panel) ||
-        kernels.pack_b(values.data(), kBlock, 1, kBlock, Exponents::kChosen, panel)) {
+        kernels.pack_b(values.data(), kBlock, 1, kBlock, Exponents::kChosen, panel) ||
+        kernels.pack_b_columns(values.data(), 1, 1, kBlock, Exponents::kChosen, panel)) {
       return Error{Code::kUnsupported, "kernel pack of " + std::string(kernels.name) +
                                            " takes a value of bits " + std::to_string(bits) +
                                            ", the bound is " + std::to_string(kSizeBound)};
@@ -134,6 +158,8 @@ Status self_test(const ProductKernels& kernels) {
   AFTUNE_TRY(test_product(kernels, 13, 67, 521, Accumulate::kWrite));
   AFTUNE_TRY(test_product(kernels, 1, 1, 1, Accumulate::kAdd));
   AFTUNE_TRY(test_product(kernels, 7, 33, 258, Accumulate::kAdd));
+  AFTUNE_TRY(test_columns(kernels, Exponents::kChosen));
+  AFTUNE_TRY(test_columns(kernels, Exponents::kZero));
   return test_integers(kernels);
 }
 

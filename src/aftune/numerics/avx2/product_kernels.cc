@@ -157,6 +157,56 @@ bool pack_b(const float* in, std::size_t stride, std::size_t rows, std::size_t d
   return true;
 }
 
+// 2^-e and 2^(e + 4) of 8 rows.
+inline __m256 inverses_of(__m256i exponents) {
+  return _mm256_castsi256_ps(
+      _mm256_slli_epi32(_mm256_sub_epi32(_mm256_set1_epi32(127), exponents), 23));
+}
+
+inline __m256 halves_of(__m256i exponents) {
+  return _mm256_castsi256_ps(
+      _mm256_slli_epi32(_mm256_add_epi32(exponents, _mm256_set1_epi32(127 + 4)), 23));
+}
+
+// The exponents of 8 rows that stand as columns. False if one has none.
+inline bool choose_exponents(const float* in, std::size_t stride, __m256i mask, std::size_t depth,
+                             __m256i* exponents) {
+  const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+  __m256i largest = _mm256_setzero_si256();
+  for (std::size_t k = 0; k < depth; ++k) {
+    const __m256i bits = _mm256_castps_si256(_mm256_maskload_ps(in + k * stride, mask));
+    largest = _mm256_max_epu32(largest, _mm256_and_si256(bits, magnitude));
+  }
+  if (largest_of(largest) >= kSizeBound) return false;
+  const __m256i rounded = _mm256_add_epi32(largest, _mm256_set1_epi32(0x10100));
+  *exponents =
+      _mm256_max_epi32(_mm256_sub_epi32(_mm256_srli_epi32(rounded, 23), _mm256_set1_epi32(141)),
+                       _mm256_set1_epi32(-66));
+  return true;
+}
+
+bool pack_b_columns(const float* in, std::size_t stride, std::size_t rows, std::size_t depth,
+                    Exponents exponents, std::byte* out) {
+  auto& panel = *reinterpret_cast<PanelB*>(out);
+  for (std::size_t first = 0; first < kRowsB; first += kWidth) {
+    const __m256i mask = mask_of(past(rows, first));
+    const float* columns = in + (first < rows ? first : 0);
+    __m256i chosen = _mm256_setzero_si256();
+    if (exponents == Exponents::kChosen &&
+        !choose_exponents(columns, stride, mask, depth, &chosen)) {
+      return false;
+    }
+    const __m256 inverse = inverses_of(chosen);
+    for (std::size_t k = 0; k < depth; ++k) {
+      const __m256 x = _mm256_maskload_ps(columns + k * stride, mask);
+      const __m256i q = _mm256_cvtps_epi32(_mm256_mul_ps(x, inverse));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(panel.pairs[k] + first), pair(q, high_of(q)));
+    }
+    _mm256_store_ps(panel.scale + first, halves_of(chosen));
+  }
+  return true;
+}
+
 void transpose(const float* in, std::size_t stride, std::size_t rows, std::size_t depth,
                float* out) {
   for (std::size_t k = 0; k < depth; k += 8) {
@@ -232,7 +282,8 @@ bool store(const float* values, std::size_t rows, std::size_t columns, bool add,
 }  // namespace
 
 extern const ProductKernels kAvx2ProductKernels;
-const ProductKernels kAvx2ProductKernels = {
-    "avx2", kRowsA, kRowsB, sizeof(PanelA), sizeof(PanelB), transpose, pack_a, pack_b, tile, store};
+const ProductKernels kAvx2ProductKernels = {"avx2",         kRowsA,    kRowsB, sizeof(PanelA),
+                                            sizeof(PanelB), transpose, pack_a, pack_b,
+                                            pack_b_columns, tile,      store};
 
 }  // namespace aftune::numerics

@@ -191,6 +191,82 @@ bool pack_b(const float* in, std::size_t stride, std::size_t rows, std::size_t d
   return true;
 }
 
+// 2^-e and 2^(e + 4) of 16 rows.
+struct RowScales {
+  __m512 inverse, half;
+};
+
+// The scales of 16 rows that stand as columns. False if one has no exponent.
+inline bool choose_row_scales(const float* in, std::size_t stride, __mmask16 mask,
+                              std::size_t depth, Exponents exponents, RowScales* scales) {
+  __m512i exponent = _mm512_setzero_si512();
+  if (exponents == Exponents::kChosen) {
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    __m512i largest = _mm512_setzero_si512();
+    for (std::size_t k = 0; k < depth; ++k) {
+      const __m512i bits = _mm512_maskz_loadu_epi32(mask, in + k * stride);
+      largest = _mm512_max_epu32(largest, _mm512_and_si512(bits, magnitude));
+    }
+    if (_mm512_cmpge_epu32_mask(largest, _mm512_set1_epi32(kSizeBound)) != 0) return false;
+    const __m512i rounded = _mm512_add_epi32(largest, _mm512_set1_epi32(0x10100));
+    exponent =
+        _mm512_max_epi32(_mm512_sub_epi32(_mm512_srli_epi32(rounded, 23), _mm512_set1_epi32(141)),
+                         _mm512_set1_epi32(-66));
+  }
+  scales->inverse = _mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_sub_epi32(_mm512_set1_epi32(127), exponent), 23));
+  scales->half = _mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_add_epi32(exponent, _mm512_set1_epi32(127 + 4)), 23));
+  return true;
+}
+
+// The low halves of two registers' dwords, side by side.
+inline __m512i halves(__m512i low, __m512i high) {
+  return _mm512_mask_mov_epi16(low, 0xaaaaaaaa, _mm512_slli_epi32(high, 16));
+}
+
+// Columns k .. k + 3, of which `left` exist, of 16 rows that stand as columns: a dword a row.
+inline Slices quantise_columns(const float* in, std::size_t stride, __mmask16 mask,
+                               std::size_t left, __m512 inverse) {
+  __m512i q[kStep];
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < kStep; ++i) {
+    const __m512 x =
+        _mm512_maskz_loadu_ps(i < left ? mask : __mmask16{0}, in + (i < left ? i * stride : 0));
+    q[i] = _mm512_cvt_roundps_epi32(_mm512_mul_ps(x, inverse), kRound);
+  }
+  const __m512i even = halves(q[0], q[2]);
+  const __m512i odd = halves(q[1], q[3]);
+  // l is the low byte of q, h the upper byte of q + 128.
+  const __m512i bias = _mm512_set1_epi16(128);
+  const __m512i upper = _mm512_set1_epi16(static_cast<short>(0xff00));
+  const __m512i high = _mm512_or_si512(_mm512_srli_epi16(_mm512_add_epi16(even, bias), 8),
+                                       _mm512_and_si512(_mm512_add_epi16(odd, bias), upper));
+  const __m512i low = _mm512_or_si512(_mm512_andnot_si512(upper, even), _mm512_slli_epi16(odd, 8));
+  return {high, low};
+}
+
+bool pack_b_columns(const float* in, std::size_t stride, std::size_t rows, std::size_t depth,
+                    Exponents exponents, std::byte* out) {
+  auto& panel = *reinterpret_cast<PanelB*>(out);
+  const __m512i offset = _mm512_set1_epi8(static_cast<char>(0x80));
+  for (std::size_t half = 0; half < 2; ++half) {
+    const __mmask16 mask = mask_of(past(rows, kWidth * half));
+    const float* columns = in + (mask != 0 ? kWidth * half : 0);
+    RowScales scales;
+    if (!choose_row_scales(columns, stride, mask, depth, exponents, &scales)) return false;
+    _mm512_store_ps(panel.scale + kWidth * half, scales.half);
+    for (std::size_t k = 0; k < depth; k += kStep) {
+      const Slices slices =
+          quantise_columns(columns + k * stride, stride, mask, depth - k, scales.inverse);
+      std::uint8_t(&step)[4][64] = panel.bytes[k / kStep];
+      _mm512_store_si512(step[half], _mm512_xor_si512(slices.high, offset));
+      _mm512_store_si512(step[2 + half], _mm512_xor_si512(slices.low, offset));
+    }
+  }
+  return true;
+}
+
 void transpose(const float* in, std::size_t stride, std::size_t rows, std::size_t depth,
                float* out) {
   for (std::size_t k = 0; k < depth; k += 16) {
@@ -282,6 +358,6 @@ bool store(const float* values, std::size_t rows, std::size_t columns, bool add,
 extern const ProductKernels kAvx512ProductKernels;
 const ProductKernels kAvx512ProductKernels = {"avx512",       kRowsA,    kRowsB, sizeof(PanelA),
                                               sizeof(PanelB), transpose, pack_a, pack_b,
-                                              tile,           store};
+                                              pack_b_columns, tile,      store};
 
 }  // namespace aftune::numerics

@@ -36,6 +36,9 @@ struct ProductKernels {
                  Exponents exponents, std::byte* panel);
   bool (*pack_b)(const float* in, std::size_t stride, std::size_t rows, std::size_t depth,
                  Exponents exponents, std::byte* panel);
+  /// pack_b of the transposed: value k of row r at in[k * stride + r].
+  bool (*pack_b_columns)(const float* in, std::size_t stride, std::size_t rows, std::size_t depth,
+                         Exponents exponents, std::byte* panel);
   /// tile(i, j) = fma(T(i, j), scale(i, j), tile(i, j)) over one block; tile is a_rows x b_rows,
   /// dense, at a multiple of 64 bytes.
   void (*tile)(const std::byte* a, const std::byte* b, std::size_t depth, float* tile);

@@ -81,6 +81,15 @@ bool pack_b(const float* in, std::size_t stride, std::size_t rows, std::size_t d
   return pack<kRowsB>(in, stride, rows, depth, exponents, false, panel);
 }
 
+bool pack_b_columns(const float* in, std::size_t stride, std::size_t rows, std::size_t depth,
+                    Exponents exponents, std::byte* panel) {
+  float lines[kRowsB][kBlock];
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t k = 0; k < depth; ++k) lines[r][k] = in[k * stride + r];
+  }
+  return pack_b(lines[0], kBlock, rows, depth, exponents, panel);
+}
+
 void transpose(const float* in, std::size_t stride, std::size_t rows, std::size_t depth,
                float* out) {
   for (std::size_t k = 0; k < depth; ++k) {
@@ -123,6 +132,6 @@ bool store(const float* values, std::size_t rows, std::size_t columns, bool add,
 extern const ProductKernels kScalarProductKernels;
 const ProductKernels kScalarProductKernels = {"scalar",       kRowsA,    kRowsB, sizeof(PanelA),
                                               sizeof(PanelB), transpose, pack_a, pack_b,
-                                              tile,           store};
+                                              pack_b_columns, tile,      store};
 
 }  // namespace aftune::numerics

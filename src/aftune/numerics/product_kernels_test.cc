@@ -303,8 +303,14 @@ TEST(ProductKernels, SelfTestTakesEverySetAndNamesABrokenKernel) {
            return true;
          };
        }},
-      {"columns taken for rows", "kernel x16 of columns",
-       [](ProductKernels& k) { k.pack_b_columns = k.pack_b; }},
+      {"last line of the columns lost", "kernel x16 of columns",
+       [](ProductKernels& k) {
+         k.pack_b_columns = [](const float* in, std::size_t stride, std::size_t rows,
+                               std::size_t depth, Exponents exponents, std::byte* panel) {
+           return kScalarProductKernels.pack_b_columns(in, stride, rows, depth - 1, exponents,
+                                                       panel);
+         };
+       }},
       {"exponents of columns chosen", "kernel x16 of columns",
        [](ProductKernels& k) {
          k.pack_b_columns = [](const float* in, std::size_t stride, std::size_t rows,

@@ -307,8 +307,8 @@ TEST(ProductKernels, SelfTestTakesEverySetAndNamesABrokenKernel) {
        [](ProductKernels& k) {
          k.pack_b_columns = [](const float* in, std::size_t stride, std::size_t rows,
                                std::size_t depth, Exponents exponents, std::byte* panel) {
-           return kScalarProductKernels.pack_b_columns(in, stride, rows, depth - 1, exponents,
-                                                       panel);
+           return kScalarProductKernels.pack_b_columns(
+               in, stride, rows, depth < kBlock ? depth - 1 : depth, exponents, panel);
          };
        }},
       {"exponents of columns chosen", "kernel x16 of columns",

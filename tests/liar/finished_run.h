@@ -1,49 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
-// A finished run in the hands of its provider, who changes it and signs the whole log again.
+// attack::FinishedRun in the tests' worlds: what goes wrong ends the test program.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "aftune/trace/store.h"
-#include "aftune/trace/timeline.h"
+#include "aftune/attack/finished_run.h"
 #include "tiny_world.h"
 
 namespace aftune::liar {
 
-class FinishedRun {
+class FinishedRun : private attack::FinishedRun {
+  using Base = attack::FinishedRun;
+
  public:
   /// `run` was logged under the contract of `world`.
-  FinishedRun(const World& world, trace::RunFolder run);
+  FinishedRun(const World& world, trace::RunFolder run)
+      : Base(must(Base::open(world.contract(), std::move(run)))), world_(world) {}
 
-  std::vector<std::string> entries;
+  using Base::entries;
+  using Base::folder;
+  using Base::object;
+  using Base::timeline;
 
-  [[nodiscard]] const trace::RunFolder& folder() const { return run_; }
-  [[nodiscard]] const trace::Timeline& timeline() const { return timeline_; }
-
-  [[nodiscard]] Digest list_digest(std::uint64_t position) const;
-  [[nodiscard]] std::string list_text(std::uint64_t position) const;
-  /// Stores another list and names it in the entry; sign() makes it so.
-  void set_list_text(std::uint64_t position, const std::string& text);
-  /// Changes the JSON of a list and spells it canonically again.
-  void edit_list(std::uint64_t position, const std::function<void(codec::Json::Object&)>& edit);
-
-  /// Digests that a list names, in its order: of "tensors" or "edges".
-  [[nodiscard]] std::vector<Digest> digests(std::uint64_t position, const char* member) const;
-
-  [[nodiscard]] Path object(const Digest& digest) const { return store_.path_of(digest); }
-  Digest put(Bytes bytes);
+  [[nodiscard]] Digest list_digest(std::uint64_t position) const {
+    return must(Base::list_digest(position));
+  }
+  [[nodiscard]] std::string list_text(std::uint64_t position) const {
+    return must(Base::list_text(position));
+  }
+  void set_list_text(std::uint64_t position, const std::string& text) {
+    must(Base::set_list_text(position, text));
+  }
+  void edit_list(std::uint64_t position, const std::function<void(codec::Json::Object&)>& edit) {
+    must(Base::edit_list(position, edit));
+  }
+  [[nodiscard]] std::vector<Digest> digests(std::uint64_t position, const char* member) const {
+    return must(Base::digests(position, member));
+  }
+  Digest put(Bytes bytes) { return must(Base::put(bytes)); }
 
   /// A new log over `entries`, by the provider's key, under the contract of `as`.
-  void sign(const World& as);
+  void sign(const World& as) { must(Base::sign(as.envelope(), as.provider_key())); }
   void sign() { sign(world_); }
 
  private:
   const World& world_;
-  trace::RunFolder run_;
-  trace::Timeline timeline_;
-  trace::Store store_;
 };
 
 /// Flips one bit of the file, which becomes a file of its own (other links keep their bytes).

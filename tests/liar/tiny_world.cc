@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 
+#include "aftune/attack/finished_run.h"
 #include "aftune/base/check.h"
 #include "aftune/codec/dsse.h"
 #include "aftune/crypto/blake3.h"
@@ -65,15 +66,16 @@ Digest filled(unsigned char byte) {
 
 /// A random model with the companions that a delivered folder carries on.
 Path base_folder(const Terms& terms) {
-  const Path folder = scratch() / fmt::format("base-{}-{}", terms.tied, terms.model_seed);
+  const Path folder = scratch() / fmt::format("base-{}-{}-{}-{}", terms.tied, terms.model_seed,
+                                              terms.layers, terms.kv_heads);
   if (std::filesystem::exists(folder)) return folder;
   model::LlamaConfig config;
   config.vocab_size = 512;
   config.hidden_size = 16;
   config.intermediate_size = 24;
-  config.layer_count = 4;
+  config.layer_count = terms.layers;
   config.head_count = 4;
-  config.kv_head_count = 2;
+  config.kv_head_count = terms.kv_heads;
   config.head_dim = 4;
   config.max_positions = 64;
   config.rms_norm_eps = 1e-5F;
@@ -229,10 +231,16 @@ trace::RunFolder World::honest_run() const {
 
 trace::RunFolder World::copy_of_honest_run() const {
   const trace::RunFolder run{fresh_path("run")};
-  std::filesystem::copy(
-      honest_run().root, run.root,
-      std::filesystem::copy_options::recursive | std::filesystem::copy_options::create_hard_links);
+  must(attack::copy_run(honest_run().root, run.root));
   return run;
+}
+
+attack::Job World::job() const {
+  std::optional<Digest> salt;
+  if (!contract().base_public) {
+    salt = trace::SaltSource(provider_key_, contract().run_id).root_salt();
+  }
+  return {signed_, provider_key_, base_, data_, salt};
 }
 
 Path World::fresh_secret() const {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "aftune/attack/lying_provider.h"
 #include "aftune/audit/auditor.h"
 #include "aftune/numerics/engine.h"
 #include "aftune/trace/contract.h"
@@ -13,9 +14,10 @@
 
 namespace aftune::liar {
 
-/// What a test may vary. The rest is the same in all worlds: 4 layers, 24 rows.
+/// What a test may vary. The rest is the same in all worlds: 24 rows.
 struct Terms {
   bool tied = false;
+  std::uint32_t layers = 4, kv_heads = 2;
   std::uint32_t layers_per_block = 2;
   std::uint64_t steps = 5, steps_per_block = 2, state_interval = 1;
   std::uint64_t samples = 4, micro_batch = 4;
@@ -63,6 +65,8 @@ class World {
   [[nodiscard]] const crypto::PrivateKey& provider_key() const { return provider_key_; }
   [[nodiscard]] const Path& base() const { return base_; }
   [[nodiscard]] const Path& data() const { return data_; }
+  /// The job as its provider has it.
+  [[nodiscard]] attack::Job job() const;
 
   /// The run of a provider that keeps to the contract: made, audited by all blocks and by the
   /// policy's draw and found accepted once in a process. Never write into it.

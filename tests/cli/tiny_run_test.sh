@@ -230,6 +230,35 @@ case_closed_run_without_its_model_is_told() {
   expect 2 "is closed, but not whole" "$tiny/run.sh" "$work/t"
 }
 
+# Every lie of the gallery on copies of the tiny run; the run itself and its folder stay as they are.
+case_attack_accepts_no_lie() {
+  run_tiny "$work/t"
+  expect 0 "relative L2" "$AFTUNE" attack "$tiny/contract.json" --run "$work/t/run" --only T24
+  "$AFTUNE" attack "$tiny/contract.json" --run "$work/t/run" --json -o "$work/attack.json" \
+    >"$work/answer.json" 2>"$work/out" || fail "attack: $(tail -3 "$work/out")"
+  cmp "$work/answer.json" "$work/attack.json" || fail "the file is not the answer"
+  python3 - "$work/attack.json" <<'EOF' || fail "the table of lies"
+import json, sys
+table = json.load(open(sys.argv[1]))
+lies = table["lies"]
+assert table["accepted"] == 0 and len(lies) > 40, (table["accepted"], len(lies))
+for lie in lies:
+    assert lie["verdict"] == "REJECT" and lie["check"] and lie["cause"] and lie["seconds"] > 0, lie
+assert {lie["lie"] for lie in lies if "relative_l2" in lie} == {
+    "activation perturbed by projected gradient descent",
+    "rank-one weight edit that plants a backdoor"}
+EOF
+  same "$(ls -d "$work"/t/aftune-attack-* 2>/dev/null)" "" "left-overs"
+  same "$(root_of "$work/t")" "$root" "root of the attacked run"
+  expect 0 "none missing" "$AFTUNE" store check --run "$work/t/run"
+  expect 0 "replayed   16 of 16" "$AFTUNE" audit "$tiny/contract.json" --run "$work/t/run" --all
+  expect 2 "no lie of the gallery is called T99" "$AFTUNE" attack "$tiny/contract.json" \
+    --run "$work/t/run" --only T99
+  expect 2 "exists already" "$AFTUNE" attack "$tiny/contract.json" --run "$work/t/run" \
+    -o "$work/attack.json"
+  expect 2 "is not a folder" "$AFTUNE" attack "$tiny/contract.json" --run "$work/nowhere"
+}
+
 declare -F "case_$chosen" >/dev/null || fail "no case $chosen"
 "case_$chosen"
 echo "ok: $chosen"

@@ -24,6 +24,7 @@ const std::vector<Arguments> kCommands = {{"import"},
                                           {"store", "check"},
                                           {"store", "stats"},
                                           {"store", "get"},
+                                          {"attack"},
                                           {"generate"},
                                           {"env"}};
 

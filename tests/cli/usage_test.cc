@@ -18,6 +18,7 @@ const std::vector<Arguments> kCommands = {{"import"},
                                           {"contract", "verify"},
                                           {"train"},
                                           {"audit"},
+                                          {"plan"},
                                           {"log", "show"},
                                           {"log", "verify"},
                                           {"log", "proof"},
@@ -123,6 +124,55 @@ TEST(Usage, ABlockFlagTakesOneBlock) {
       {"audit", "--block", "0,0", here / "contract.json", "--block", "1,2", "--run", here / "run"});
   EXPECT_EQ(held.exit, 3) << held.err;
   EXPECT_NE(held.out.find("(0,0) (1,2)"), std::string::npos) << held.out;
+}
+
+TEST(Usage, APlanNeedsAGridAndOneBudget) {
+  const std::string contract = tiny_place() / "contract.json";
+  const auto plan = [&](Arguments more) { return aftune(with({"plan", contract}, more)); };
+  EXPECT_TRUE(refused(aftune({"plan"}), 2, {"a contract, a job file", "--layers is missing"}));
+  EXPECT_TRUE(refused(aftune({"plan", "--layers", "4"}), 2, {"--layers-per-block is missing"}));
+  EXPECT_TRUE(refused(plan({"--layers", "4"}), 2, {"--layers"}));
+  EXPECT_TRUE(refused(plan({"--blocks", "1", "--share", "0.5"}), 2, {"--blocks", "--share"}));
+  EXPECT_TRUE(refused(plan({"--blocks", "7"}), 2, {"7 blocks to audit", "has 6 blocks"}));
+  EXPECT_TRUE(refused(plan({"--blocks", "0"}), 2, {"--blocks"}));
+  EXPECT_TRUE(refused(plan({"--share", "1.5"}), 2, {"--share"}));
+  EXPECT_TRUE(refused(plan({"--probability", "1"}), 2, {"--probability"}));
+  EXPECT_TRUE(refused(plan({"--probability", "nan"}), 2, {"--probability"}));
+  EXPECT_TRUE(refused(plan({"--threat", "theft"}), 2, {"\"theft\" is no threat", "blocks=COUNT"}));
+  EXPECT_TRUE(refused(plan({"--threat", "blocks=7"}), 2, {"7 bad blocks", "6 blocks"}));
+  EXPECT_TRUE(refused(plan({"--strategy", "lazy"}), 2, {"\"lazy\" is no strategy"}));
+  EXPECT_TRUE(refused(plan({"--table", "other"}), 2, {"--table", "published"}));
+  EXPECT_TRUE(refused(plan({"--run", tiny_place() / "none"}), 2, {"none/metrics.jsonl"}));
+}
+
+std::string text_of(const codec::Json& json, const char* name) {
+  const codec::Json* member = json.find(name);
+  return member != nullptr && member->string() != nullptr ? *member->string() : "";
+}
+
+TEST(Answers, OfAPlanGoBothWays) {
+  const TinyPlace& here = tiny_place();
+  const auto plan = [&](const Arguments& more) {
+    const Outcome told =
+        aftune(with({"plan", here / "contract.json", "--json", "--threat", "blocks=1"}, more));
+    EXPECT_TRUE(done(told));
+    const auto json = codec::parse_canonical_json(told.out.substr(0, told.out.find('\n')), {});
+    EXPECT_TRUE(json) << told.out;
+    return json->find("plans")->array()->at(0);
+  };
+  EXPECT_EQ(text_of(plan({"--blocks", "3"}), "probability"), "0.500000");
+  EXPECT_EQ(text_of(plan({"--share", "0.5"}), "probability"), "0.500000");
+  EXPECT_EQ(*plan({"--probability", "0.5"}).find("blocks")->integer(), 3);
+  EXPECT_EQ(*plan({}).find("blocks")->integer(), 2) << "the contract's policy";
+  EXPECT_EQ(text_of(plan({"--blocks", "6", "--seconds-per-step", "2"}), "seconds"), "10.000");
+  EXPECT_NE(text_of(plan({"--run", here / "run"}), "replays"), "");
+  EXPECT_GT(*plan({}).find("bytes")->integer(), 0);
+  EXPECT_EQ(text_of(plan({"--strategy", "input-blocks"}), "probability"), "0.000000");
+  const Outcome text = aftune({"plan", here / "contract.json"});
+  EXPECT_NE(text.out.find("2 layer blocks x 3 step blocks = 6 blocks"), std::string::npos);
+  const Outcome table = aftune({"plan", "--table", "published"});
+  EXPECT_NE(table.out.find("87.3 %"), std::string::npos) << table.out;
+  expect_untouched();
 }
 
 TEST(Answers, StandAloneOnStandardOutput) {

@@ -82,6 +82,18 @@ TEST(Missed, OfOneStratumIsThatOfTheUniformDraw) {
   }
 }
 
+TEST(Missed, OfStrataIsNoneOfAWholeLayerBlockAndALittleMoreOfWholeStepBlocks) {
+  const BadBlocks layer = {0, 6, 0, 0, 0, 0}, steps = {3, 3, 3, 3, 3, 3}, one = {0, 0, 1, 0, 0, 0};
+  EXPECT_EQ(missed_probability(Strategy::kStratified, 6, layer, 6), 0.0);
+  EXPECT_GT(missed_probability(Strategy::kUniform, 6, layer, 6), 0.3);
+  EXPECT_NEAR(missed_probability(Strategy::kStratified, 6, steps, 3), 0.125, 1e-12);
+  EXPECT_NEAR(missed_probability(Strategy::kUniform, 6, steps, 3), 816.0 / 7140, 1e-12);
+  for (std::uint64_t m = 0; m <= 36; ++m) {
+    EXPECT_NEAR(missed_probability(Strategy::kStratified, 6, one, m),
+                missed_probability(Strategy::kUniform, 6, one, m), 1e-12);
+  }
+}
+
 TEST(Missed, OfInputBlocksIsCertainOutsideThemUntilTheyAreUsedUp) {
   for (std::uint64_t m = 0; m <= 6; ++m) {
     EXPECT_EQ(missed_probability(Strategy::kInputBlocks, 6, {0, 6, 6}, m), 1.0);

@@ -75,12 +75,12 @@ std::string achieved_text(const Verdict& verdict) {
     const std::string who =
         steps ? "half of the steps"
               : fmt::format("{} block{}", a.bad_blocks, a.bad_blocks == 1 ? "" : "s");
-    odds += fmt::format("{}{} met with {:.1f} %", odds.empty() ? "" : ", ", who,
+    odds += fmt::format("{}{}: {:.1f} %", odds.empty() ? "" : ", ", who,
                         std::floor(1000 * a.probability + 1e-6) / 10);
   }
-  return fmt::format("  chance     of a provider that spoiled so much, by the {} draw{}: {}\n",
+  return fmt::format("  chance     to meet a provider that spoiled {} ({} draw{})\n", odds,
                      strategy_name(verdict.strategy),
-                     verdict.strategy == trace::Strategy::kUniform ? "" : ", at least", odds);
+                     verdict.strategy == trace::Strategy::kUniform ? "" : ", at least");
 }
 
 std::string blocks_text(const Verdict& verdict) {

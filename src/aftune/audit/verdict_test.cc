@@ -57,8 +57,8 @@ TEST(VerdictText, SaysWhatWasReplayedAndWhatNot) {
   EXPECT_TRUE(has(text, "replayed   1 of 6 blocks (layer,step) (0,1); chosen by: secret")) << text;
   EXPECT_TRUE(has(text, "rebuilt    (1,0)"));
   EXPECT_TRUE(has(text,
-                  "by the uniform draw: 1 block met with 16.6 %, half of the steps met with "
-                  "66.6 %\n"))
+                  "chance     to meet a provider that spoiled 1 block: 16.6 %, half of the "
+                  "steps: 66.6 % (uniform draw)\n"))
       << text;
   EXPECT_TRUE(has(text, "not told   witnesses: none"));
   Verdict undelivered = accepted();
@@ -69,7 +69,7 @@ TEST(VerdictText, SaysWhatWasReplayedAndWhatNot) {
 TEST(VerdictText, SaysWhatTheDrawWasWorth) {
   Verdict v = accepted();
   v.strategy = trace::Strategy::kStateChanges;
-  EXPECT_TRUE(has(verdict_text(v), "by the state-changes draw, at least: 1 block met with"));
+  EXPECT_TRUE(has(verdict_text(v), "66.6 % (state-changes draw, at least)\n"));
   v.drawn_by = DrawnBy::kAll;
   EXPECT_TRUE(has(verdict_text(v), "chance     every block was replayed"));
   v.achieved.clear();

@@ -2,10 +2,9 @@
 #include "aftune/model/decoder_layer.h"
 
 #include <algorithm>
-#include <cmath>
-#include <string>
 
 #include "aftune/base/check.h"
+#include "aftune/model/layer_names.h"
 #include "aftune/numerics/attention.h"
 #include "aftune/numerics/elementwise.h"
 
@@ -14,28 +13,9 @@ namespace {
 
 using numerics::Store;
 
-struct Names {
-  explicit Names(std::uint32_t layer) : prefix("model.layers." + std::to_string(layer) + ".") {}
-
-  [[nodiscard]] std::string weight(const char* part) const { return prefix + part + ".weight"; }
-  [[nodiscard]] std::string input_norm() const { return weight("input_layernorm"); }
-  [[nodiscard]] std::string query() const { return weight("self_attn.q_proj"); }
-  [[nodiscard]] std::string key() const { return weight("self_attn.k_proj"); }
-  [[nodiscard]] std::string value() const { return weight("self_attn.v_proj"); }
-  [[nodiscard]] std::string output() const { return weight("self_attn.o_proj"); }
-  [[nodiscard]] std::string middle_norm() const { return weight("post_attention_layernorm"); }
-  [[nodiscard]] std::string gate() const { return weight("mlp.gate_proj"); }
-  [[nodiscard]] std::string up() const { return weight("mlp.up_proj"); }
-  [[nodiscard]] std::string down() const { return weight("mlp.down_proj"); }
-
-  std::string prefix;
-};
-
 numerics::AttentionShape attention_shape(const SegmentCall& call) {
   const auto& c = call.config;
-  return {call.rows,    call.sequence,
-          c.head_count, c.kv_head_count,
-          c.head_dim,   static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)))};
+  return {call.rows, call.sequence, c.head_count, c.kv_head_count, c.head_dim, attention_scale(c)};
 }
 
 void rotate(const SegmentCall& call, Tensor& x, int direction) {
@@ -43,10 +23,8 @@ void rotate(const SegmentCall& call, Tensor& x, int direction) {
                    direction);
 }
 
-void copy_into(const Tensor& from, Tensor& to) { std::ranges::copy(from.f32(), to.f32().begin()); }
-
 // Fills query, key, value and attended.
-Status attend(const SegmentCall& call, const Names& names, const Tensor& x, LayerTape& t) {
+Status attend(const SegmentCall& call, const LayerNames& names, const Tensor& x, LayerTape& t) {
   const auto& c = call.config;
   const std::size_t query_width = std::size_t{c.head_count} * c.head_dim;
   const std::size_t key_width = std::size_t{c.kv_head_count} * c.head_dim;
@@ -60,7 +38,7 @@ Status attend(const SegmentCall& call, const Names& names, const Tensor& x, Laye
   AFTUNE_TRY(call.linear(names.value(), normed, t.value, Store::kWrite));
   rotate(call, t.query, +1);
   rotate(call, t.key, +1);
-  return at(names.prefix + "self_attn: attention",
+  return at(names.attention(),
             numerics::attention(call.engine, attention_shape(call), t.query.data(), t.key.data(),
                                 t.value.data(), t.attended.data()));
 }
@@ -73,7 +51,7 @@ Tensor gated(const SegmentCall& call, const LayerTape& t) {
 }
 
 // dx: from the gradient of the layer's output to that of its middle.
-Status mlp_backward(const SegmentCall& call, const Names& names, LayerTape& t, Tensor& dx,
+Status mlp_backward(const SegmentCall& call, const LayerNames& names, LayerTape& t, Tensor& dx,
                     TensorMap& gradients) {
   Tensor d_up = call.token_rows(call.config.intermediate_size);
   Tensor d_gate = gated(call, t);
@@ -92,8 +70,8 @@ Status mlp_backward(const SegmentCall& call, const Names& names, LayerTape& t, T
 }
 
 // dx: from the gradient of the layer's middle to that of its input.
-Status attention_backward(const SegmentCall& call, const Names& names, LayerTape& t, Tensor& dx,
-                          TensorMap& gradients) {
+Status attention_backward(const SegmentCall& call, const LayerNames& names, LayerTape& t,
+                          Tensor& dx, TensorMap& gradients) {
   Tensor d_attended = call.token_rows(t.attended.shape()[1]);
   AFTUNE_TRY(
       call.linear_grad(names.output(), t.attended, dx, d_attended, Store::kWrite, gradients));
@@ -101,7 +79,7 @@ Status attention_backward(const SegmentCall& call, const Names& names, LayerTape
   Tensor d_key = call.token_rows(t.key.shape()[1]);
   Tensor d_value = call.token_rows(t.value.shape()[1]);
   AFTUNE_TRY(
-      at(names.prefix + "self_attn: attention gradient",
+      at(names.attention() + " gradient",
          numerics::attention_grad(call.engine, attention_shape(call), t.query.data(), t.key.data(),
                                   t.value.data(), t.attended.data(), d_attended.data(),
                                   d_query.data(), d_key.data(), d_value.data())));
@@ -120,11 +98,11 @@ Status attention_backward(const SegmentCall& call, const Names& names, LayerTape
 
 Result<Tensor> layer_forward(const SegmentCall& call, std::uint32_t layer,
                              std::shared_ptr<const Tensor> input, LayerTape* tape) {
-  const Names names(layer);
+  const LayerNames names(layer);
   LayerTape t;
   AFTUNE_TRY(attend(call, names, *input, t));
   t.middle = call.token_rows(call.config.hidden_size);
-  copy_into(*input, t.middle);
+  numerics::copy(call.engine, input->f32(), t.middle.f32());
   AFTUNE_TRY(call.linear(names.output(), t.attended, t.middle, Store::kAdd));
 
   const Tensor normed = call.norm(names.middle_norm(), t.middle);
@@ -133,7 +111,7 @@ Result<Tensor> layer_forward(const SegmentCall& call, std::uint32_t layer,
   AFTUNE_TRY(call.linear(names.gate(), normed, t.gate, Store::kWrite));
   AFTUNE_TRY(call.linear(names.up(), normed, t.up, Store::kWrite));
   Tensor output = call.token_rows(call.config.hidden_size);
-  copy_into(t.middle, output);
+  numerics::copy(call.engine, t.middle.f32(), output.f32());
   AFTUNE_TRY(call.linear(names.down(), gated(call, t), output, Store::kAdd));
 
   if (tape != nullptr) {
@@ -146,7 +124,7 @@ Result<Tensor> layer_forward(const SegmentCall& call, std::uint32_t layer,
 Status layer_backward(const SegmentCall& call, std::uint32_t layer, LayerTape tape, Tensor& dx,
                       TensorMap& gradients) {
   AFTUNE_CHECK(tape.input != nullptr, "backward without forward");
-  const Names names(layer);
+  const LayerNames names(layer);
   AFTUNE_TRY(mlp_backward(call, names, tape, dx, gradients));
   return attention_backward(call, names, tape, dx, gradients);
 }

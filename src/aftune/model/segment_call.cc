@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "aftune/model/segment_call.h"
 
+#include <cmath>
+
 #include "aftune/base/check.h"
 #include "aftune/numerics/elementwise.h"
 #include "aftune/numerics/product.h"
@@ -17,6 +19,10 @@ numerics::Matrix matrix(Tensor& tensor) {
   return {tensor.data(), tensor.shape()[0], tensor.shape()[1]};
 }
 
+float attention_scale(const LlamaConfig& config) {
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
+}
+
 Tensor& gradient_of(TensorMap& gradients, std::string_view name) {
   const auto found = gradients.find(name);
   AFTUNE_CHECK(found != gradients.end(), name);
@@ -24,7 +30,7 @@ Tensor& gradient_of(TensorMap& gradients, std::string_view name) {
 }
 
 Tensor SegmentCall::token_rows(std::size_t width) const {
-  return Tensor::zeros({rows * sequence, width});
+  return Tensor::unwritten(Dtype::kF32, {rows * sequence, width});
 }
 
 const Tensor& SegmentCall::parameter(std::string_view name) const {

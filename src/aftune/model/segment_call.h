@@ -26,6 +26,9 @@ Result<T> at(std::string_view place, Result<T> result) {
   return Error{Code::kNonFinite, std::string(place) + ": non-finite value"};
 }
 
+/// fp32(1 / sqrt(head_dim)), by fp64.
+float attention_scale(const LlamaConfig& config);
+
 /// Borrows everything; lives as long as one forward or backward.
 struct SegmentCall {
   const numerics::Engine& engine;
@@ -36,7 +39,7 @@ struct SegmentCall {
   const Tensor& cos;  // [sequence, head_dim / 2]
   const Tensor& sin;
 
-  /// Zeros [rows * sequence, width].
+  /// [rows * sequence, width], to be written as a whole.
   [[nodiscard]] Tensor token_rows(std::size_t width) const;
   /// Requires: the parameter is there.
   [[nodiscard]] const Tensor& parameter(std::string_view name) const;

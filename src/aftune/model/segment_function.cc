@@ -6,6 +6,7 @@
 
 #include "aftune/base/check.h"
 #include "aftune/model/decoder_layer.h"
+#include "aftune/model/layer_names.h"
 #include "aftune/model/segment_call.h"
 #include "aftune/numerics/elementwise.h"
 #include "aftune/numerics/loss.h"
@@ -13,9 +14,6 @@
 namespace aftune::model {
 
 namespace {
-
-constexpr const char* kEmbedding = "model.embed_tokens.weight";
-constexpr const char* kFinalNorm = "model.norm.weight";
 
 using SharedTensor = std::shared_ptr<const Tensor>;
 
@@ -32,10 +30,6 @@ SegmentCall make_call(const numerics::Engine& engine, const Llama& model,
                       const TensorMap& parameters, const MicroBatch& batch,
                       const RotaryTables& tables) {
   return {engine, model.config, parameters, batch.rows, batch.sequence, tables.cos, tables.sin};
-}
-
-std::string head_weight(const LlamaConfig& config) {
-  return config.tied_embeddings ? kEmbedding : "lm_head.weight";
 }
 
 Error outside(const char* what, const MicroBatch& batch, std::size_t index, std::int32_t id,

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of a Llama's parameters (docs/formats/llama.md). Inside the model module only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "aftune/model/llama_config.h"
+
+namespace aftune::model {
+
+inline constexpr const char* kEmbedding = "model.embed_tokens.weight";
+inline constexpr const char* kFinalNorm = "model.norm.weight";
+
+inline std::string head_weight(const LlamaConfig& config) {
+  return config.tied_embeddings ? kEmbedding : "lm_head.weight";
+}
+
+/// Those of one layer.
+struct LayerNames {
+  explicit LayerNames(std::uint32_t layer)
+      : prefix("model.layers." + std::to_string(layer) + ".") {}
+
+  [[nodiscard]] std::string weight(const char* part) const { return prefix + part + ".weight"; }
+  [[nodiscard]] std::string input_norm() const { return weight("input_layernorm"); }
+  [[nodiscard]] std::string query() const { return weight("self_attn.q_proj"); }
+  [[nodiscard]] std::string key() const { return weight("self_attn.k_proj"); }
+  [[nodiscard]] std::string value() const { return weight("self_attn.v_proj"); }
+  [[nodiscard]] std::string output() const { return weight("self_attn.o_proj"); }
+  [[nodiscard]] std::string middle_norm() const { return weight("post_attention_layernorm"); }
+  [[nodiscard]] std::string gate() const { return weight("mlp.gate_proj"); }
+  [[nodiscard]] std::string up() const { return weight("mlp.up_proj"); }
+  [[nodiscard]] std::string down() const { return weight("mlp.down_proj"); }
+  [[nodiscard]] std::string attention() const { return prefix + "self_attn: attention"; }
+
+  std::string prefix;
+};
+
+}  // namespace aftune::model

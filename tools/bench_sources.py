@@ -139,7 +139,7 @@ def torch_step(python, model, kind, cores):
     """Seconds of a training step by transformers, as the median of a process of its own."""
     text = run([python, ROOT / "tools/bench_torch.py", "step", kind, model,
                 NO_RECORD_STEPS - 2, len(cores)], cores)
-    return statistics.median(json.loads(text)["ns"][SKIPPED_STEPS:]) * 1e-9
+    return statistics.median(json.loads(text.splitlines()[-1])["ns"][SKIPPED_STEPS:]) * 1e-9
 
 
 JOB = r"""model: {model}

@@ -54,6 +54,7 @@ TEST_F(BadInput, MissingFilesAreNamed) {
       here_.audit({"--all", "--data", none}),
       here_.audit({"--all", "--key", none, "-o", own("out")}),
       here_.audit({"--all", "-o", none + "/out"}),
+      {"prepare", here_ / "contract.json", "--run", none, "--all"},
       {"log", "show", "--run", none},
       {"log", "verify", "--run", here_ / "run", "--contract", none},
       {"log", "proof", "--run", none, "--entry", "0"},

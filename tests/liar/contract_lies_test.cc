@@ -147,8 +147,9 @@ TEST(ContractLies, T20APractisedGridOtherThanAgreed) {
     EXPECT_TRUE(rejected_without_replay(whole_run(w, with(c.change)), c.cause));
   }
   const Terms sparse = with([](Contract& c) { c.grid.state_interval = 2; });
-  EXPECT_TRUE(rejected(w.audit_all(shown_as(world(sparse), w)),
-                       {"missing", "layer block 0, step block 0", "at step block 1"}));
+  const auto spared = w.audit_all(shown_as(world(sparse), w));
+  EXPECT_TRUE(accepted(spared)) << "what was computed is what was agreed";
+  EXPECT_GT(spared.not_handed_over, 0U) << "but not all that was to be kept was kept";
 }
 
 TEST(ContractLies, T20WhatTheProviderSaysAboutItsRunIsIgnored) {

@@ -4,93 +4,61 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <optional>
-#include <utility>
+#include <set>
+
+#include "aftune/trace/rebuild.h"
+#include "aftune/trace/stock.h"
 
 namespace aftune::audit {
 namespace {
 
-/// A verified state and the place that it belongs to.
-struct Carried {
-  BlockIndex at;
-  train::BlockState state;
-};
-
-/// Walks the grid along one layer block at a time.
-struct Walk {
-  const trace::Timeline timeline;
-  const trace::Openings& openings;
-  trace::Replayer replayer;
-  const std::function<void(const ReplayedBlock&)>& on_block;
-  Judge& judge;
-  Verdict& verdict;
-  std::optional<Carried> carried;
-  double opening_seconds = 0;  // of the state that the next replay starts from
-
-  /// Makes carried.at == `target` by opening and replaying; false if that is not possible.
-  bool reach(const BlockIndex& target);
-  bool open(const BlockIndex& at);
-  bool step(bool rebuilt_only);
-};
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::string place_of(const BlockIndex& block) {
+std::string place_of(const trace::GridBlock& block) {
   return fmt::format("layer block {}, step block {}", block.layer_block, block.step_block);
 }
 
-bool Walk::open(const BlockIndex& at) {
-  carried.reset();
-  const auto start = std::chrono::steady_clock::now();
-  Result<train::BlockState> state = openings.state(at.layer_block, at.step_block);
-  if (!state) {
-    judge.weigh(at.step_block == 0 ? Check::kBase : Check::kOpening, place_of(at), state.error());
-    return false;
-  }
-  carried = Carried{at, *std::move(state)};
-  opening_seconds = seconds_since(start);
-  return true;
-}
+/// Writes what replays find into the verdict.
+class Scribe final : public trace::RebuildWatcher {
+ public:
+  Scribe(const std::vector<trace::GridBlock>& chosen,
+         const std::function<void(const ReplayedBlock&)>& on_block, Judge& judge, Verdict& verdict)
+      : chosen_(chosen.begin(), chosen.end()),
+        on_block_(on_block),
+        judge_(judge),
+        verdict_(verdict) {}
 
-bool Walk::step(bool rebuilt_only) {
-  const BlockIndex at = carried->at;
-  const auto start = std::chrono::steady_clock::now();
-  const auto mismatches = replayer.replay(at.layer_block, at.step_block, carried->state);
-  ReplayedBlock block{at.layer_block, at.step_block, false, rebuilt_only, 0};
-  block.seconds = seconds_since(start) + std::exchange(opening_seconds, 0);
-  if (!mismatches) {
-    judge.weigh(Check::kOpening, place_of(at), mismatches.error());
-  } else {
-    for (const trace::Mismatch& mismatch : *mismatches) judge.reject(mismatch);
-    block.held = mismatches->empty();
+  void on_unopened(const trace::GridBlock& at, const Error& error) override {
+    judge_.weigh(at.step_block == 0 ? Check::kBase : Check::kOpening, place_of(at), error);
   }
-  verdict.blocks.push_back(block);
-  if (on_block) on_block(block);
-  if (block.held) {
-    ++carried->at.step_block;
-  } else {
-    carried.reset();
-  }
-  return block.held;
-}
 
-bool Walk::reach(const BlockIndex& target) {
-  const std::uint64_t from = timeline.stored_before(target.step_block);
-  const bool usable = carried && carried->at.layer_block == target.layer_block &&
-                      carried->at.step_block <= target.step_block;
-  // A stored start is always opened, even where a replay has just made it: it is evidence too.
-  if ((!usable || carried->at.step_block < from || from == target.step_block) &&
-      !open({target.layer_block, from})) {
-    return false;
+  void on_replayed(const trace::PlannedReplay& replay,
+                   const Result<std::vector<trace::Mismatch>>& found, std::uint32_t at_work,
+                   double seconds) override {
+    std::set<std::uint32_t> differ;
+    if (!found) {
+      judge_.weigh(Check::kOpening, place_of({at_work, replay.step_block}), found.error());
+    } else {
+      for (const trace::Mismatch& mismatch : *found) {
+        judge_.reject(mismatch);
+        differ.insert(mismatch.block);
+      }
+    }
+    for (const std::uint32_t block : replay.blocks) {
+      // Where one of a group differs, the others were not replayed to their end.
+      if (!differ.empty() && !differ.contains(block)) continue;
+      const bool chosen = chosen_.contains({block, replay.step_block});
+      const ReplayedBlock done{block, replay.step_block, found && differ.empty(), !chosen,
+                               seconds / static_cast<double>(replay.blocks.size())};
+      verdict_.blocks.push_back(done);
+      if (on_block_) on_block_(done);
+    }
   }
-  while (carried->at.step_block < target.step_block) {
-    if (!step(true)) return false;
-  }
-  return true;
-}
+
+ private:
+  const std::set<trace::GridBlock> chosen_;
+  const std::function<void(const ReplayedBlock&)>& on_block_;
+  Judge& judge_;
+  Verdict& verdict_;
+};
 
 }  // namespace
 
@@ -99,18 +67,14 @@ void replay_blocks(const trace::Contract& contract, const numerics::Engine& engi
                    std::vector<BlockIndex> blocks,
                    const std::function<void(const ReplayedBlock&)>& on_block, Judge& judge,
                    Verdict& verdict) {
-  std::sort(blocks.begin(), blocks.end());
-  blocks.erase(std::unique(blocks.begin(), blocks.end()), blocks.end());
-  Walk walk{trace::Timeline(contract),
-            openings,
-            trace::Replayer(contract, engine, inputs, openings),
-            on_block,
-            judge,
-            verdict,
-            std::nullopt};
-  for (const BlockIndex& block : blocks) {
-    if (walk.reach(block)) walk.step(false);
-  }
+  std::vector<trace::GridBlock> chosen;
+  for (const BlockIndex& block : blocks) chosen.push_back({block.layer_block, block.step_block});
+  const trace::RebuildPlan plan = trace::plan_rebuild(contract, trace::stock_of(contract, openings),
+                                                      chosen, trace::Asked::kReplay);
+  trace::Replayer replayer(contract, engine, inputs, openings);
+  Scribe scribe(chosen, on_block, judge, verdict);
+  trace::carry_out(plan, openings, replayer, scribe);
+  verdict.not_handed_over = replayer.not_handed_over();
 }
 
 }  // namespace aftune::audit

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replays the chosen blocks, rebuilding start states that were not stored.
+// Replays the chosen blocks, and before them what makes things that are not there.
 #pragma once
 
 #include <functional>
@@ -11,8 +11,8 @@
 
 namespace aftune::audit {
 
-/// Every mismatch of a replayed block, drawn or rebuilt, is a finding. A state is used only after
-/// its digests equal the committed ones.
+/// Every mismatch of a replayed block, chosen or rebuilt, is a finding. A state or an edge is used
+/// only after its digest equals the committed one: docs/formats/audit.md, "Rebuilding".
 void replay_blocks(const trace::Contract& contract, const numerics::Engine& engine,
                    trace::SideInputs& inputs, const trace::Openings& openings,
                    std::vector<BlockIndex> blocks,

@@ -92,8 +92,15 @@ std::string blocks_text(const Verdict& verdict) {
                   verdict.blocks_total, block_list(verdict, false), drawn_name(verdict.drawn_by));
   const std::string rebuilt = block_list(verdict, true);
   if (!rebuilt.empty()) {
-    out += fmt::format("  rebuilt    {} to make start states that are not stored, compared alike\n",
-                       rebuilt.substr(1));
+    out +=
+        fmt::format("  rebuilt    {} to make states and edges that are not there, compared alike\n",
+                    rebuilt.substr(1));
+  }
+  if (verdict.not_handed_over > 0) {
+    out += fmt::format(
+        "  absent     {} objects that the contract stores were not handed over: made "
+        "again, equal to their commitments\n",
+        verdict.not_handed_over);
   }
   out += achieved_text(verdict);
   return out;
@@ -166,6 +173,7 @@ Json predicate(const Verdict& verdict) {
                    {"drawn_by", Json(drawn_name(verdict.drawn_by))},
                    {"findings", Json(std::move(findings))},
                    {"not_checked", strings_json(verdict.not_checked)},
+                   {"not_handed_over", Json(verdict.not_handed_over)},
                    {"outcome", Json(outcome_name(verdict.outcome))},
                    {"policy_blocks", Json(verdict.policy_blocks)},
                    {"strategy", Json(strategy_name(verdict.strategy))},

@@ -52,8 +52,8 @@ struct ReplayedBlock {
   std::uint32_t layer_block = 0;
   std::uint64_t step_block = 0;
   bool held = false;
-  bool rebuilt_only = false;  // replayed to make another block's start state
-  double seconds = 0;         // opening its start state included
+  bool rebuilt_only = false;  // replayed only to make what another block takes
+  double seconds = 0;         // opening its start state included; shared evenly in a group
 };
 
 enum class DrawnBy { kNone, kHand, kSecret, kAll };
@@ -64,6 +64,7 @@ struct Verdict {
   std::vector<std::string> unchecked;  // what kept the audit from ACCEPT, not the provider's fault
   std::vector<std::string> not_checked;  // what this audit does not speak of
   std::vector<ReplayedBlock> blocks;
+  std::uint64_t not_handed_over = 0;  // stored by the contract, absent, made again by replays
   DrawnBy drawn_by = DrawnBy::kNone;
   std::uint64_t blocks_total = 0, policy_blocks = 0;
   std::string origin;

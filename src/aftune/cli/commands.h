@@ -26,6 +26,7 @@ Command add_train(CLI::App& app);
 Command add_audit(CLI::App& app);
 Command add_attack(CLI::App& app);
 Command add_plan(CLI::App& app);
+Command add_prepare(CLI::App& app);
 Command add_log(CLI::App& app);
 Command add_store(CLI::App& app);
 Command add_generate(CLI::App& app);

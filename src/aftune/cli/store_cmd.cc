@@ -49,12 +49,16 @@ Status stats(const Args& args) {
   AFTUNE_TRY(const trace::Inventory inventory, inventory_of(reading));
   AFTUNE_TRY(const auto all, trace::component_stats(inventory, reading.run));
   codec::Json::Object json;
-  std::string text = fmt::format("{:<12} {:>8} {:>16}\n", "component", "objects", "bytes");
+  std::string text = fmt::format("{:<12} {:>8} {:>16} {:>12} {:>16}\n", "component", "objects",
+                                 "bytes", "not stored", "bytes");
   for (std::size_t i = 0; i < all.size(); ++i) {
     const std::string name(trace::component_name(static_cast<trace::Component>(i)));
-    text += fmt::format("{:<12} {:>8} {:>16}\n", name, all[i].objects, all[i].bytes);
+    text += fmt::format("{:<12} {:>8} {:>16} {:>12} {:>16}\n", name, all[i].objects, all[i].bytes,
+                        all[i].unstored_objects, all[i].unstored_bytes);
     json[name] = codec::Json::Object{{"bytes", codec::Json(all[i].bytes)},
-                                     {"objects", codec::Json(all[i].objects)}};
+                                     {"objects", codec::Json(all[i].objects)},
+                                     {"unstored_bytes", codec::Json(all[i].unstored_bytes)},
+                                     {"unstored_objects", codec::Json(all[i].unstored_objects)}};
   }
   std::cout << (args.json ? codec::canonical_json(json) + "\n" : text);
   return ok();

@@ -173,11 +173,7 @@ Status read_grid(JsonReader& top, Contract& out) {
   AFTUNE_TRY(out.grid.steps_per_block, count(grid, "steps_per_block", 1, kMaxSteps));
   AFTUNE_TRY(out.grid.state_interval, count(grid, "state_interval", 1, kMaxSteps));
   AFTUNE_TRY(const auto edges, count(grid, "edge_interval", 1, 1 << 16));
-  if (edges != 1) {
-    return Error{Code::kUnsupported, fmt::format("{}.edge_interval is {}, this version has 1 only",
-                                                 grid.path(), edges)};
-  }
-  out.grid.edge_interval = 1;
+  out.grid.edge_interval = static_cast<std::uint32_t>(edges);
   return grid.finish();
 }
 

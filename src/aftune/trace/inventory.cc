@@ -17,9 +17,20 @@ Result<T> as_damage(Result<T> decoded) {
   return Error{Code::kCorrupt, decoded.error().what};
 }
 
-/// Adds what one step's list names.
-Status add_step(const Contract& contract, const Openings& openings, std::uint64_t step,
+void add_tensor(const Digest& digest, Component component, const Shape& shape, bool stored,
                 Inventory& out) {
+  if (stored) {
+    out.needed.emplace(digest, component);
+    return;
+  }
+  std::uint64_t elements = 1;
+  for (const std::uint64_t extent : shape) elements *= extent;
+  out.unstored.emplace(digest, UnstoredTensor{component, elements * sizeof(float)});
+}
+
+/// Adds what one step's list names.
+Status add_step(const Contract& contract, const Openings& openings, const Timeline& timeline,
+                std::uint64_t step, Inventory& out) {
   const auto list = openings.step_list(step);
   if (!list && list.error().code == Code::kUnavailable) return list.error();
   if (!list) {
@@ -28,9 +39,9 @@ Status add_step(const Contract& contract, const Openings& openings, std::uint64_
   }
   const auto places = edge_places(contract, step);
   for (std::size_t i = 0; i < places.size(); ++i) {
-    out.needed.emplace(list->edges[i], places[i].id.kind == train::EdgeKind::kActivation
-                                           ? Component::kActivations
-                                           : Component::kGradients);
+    const bool activation = places[i].id.kind == train::EdgeKind::kActivation;
+    add_tensor(list->edges[i], activation ? Component::kActivations : Component::kGradients,
+               places[i].shape, timeline.edge_stored(places[i].id.edge), out);
   }
   return ok();
 }
@@ -43,12 +54,11 @@ Status add_state(const Contract& contract, const Openings& openings, const Place
     out.unreadable.push_back(list.error().what);
     return ok();
   }
-  if (!stored) return ok();
   const auto tensors = state_tensors(contract, place.block);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    out.needed.emplace(list->digests[i], tensors[i].role == Role::kParameter
-                                             ? Component::kParameters
-                                             : Component::kOptimizer);
+    const bool parameter = tensors[i].role == Role::kParameter;
+    add_tensor(list->digests[i], parameter ? Component::kParameters : Component::kOptimizer,
+               tensors[i].spec.shape, stored, out);
   }
   return ok();
 }
@@ -90,12 +100,14 @@ Result<Inventory> take_inventory(const Contract& contract, const std::vector<std
     AFTUNE_TRY(const Digest list, as_damage(decode_entry(entries[position], position, place)));
     out.needed.emplace(list, Component::kLists);
     if (place.kind == EntryKind::kStep) {
-      AFTUNE_TRY(add_step(contract, openings, place.step, out));
+      AFTUNE_TRY(add_step(contract, openings, timeline, place.step, out));
     }
     if (place.kind == EntryKind::kState) {
       AFTUNE_TRY(add_state(contract, openings, place, timeline.stored(place.step_block), out));
     }
   }
+  // Equal bytes are one object: stored in one place is stored.
+  std::erase_if(out.unstored, [&](const auto& item) { return out.needed.contains(item.first); });
   return out;
 }
 
@@ -116,7 +128,7 @@ Result<StoreCheck> check_store(const Inventory& inventory, const RunFolder& run)
     const auto bytes = store.get(object.digest, kMaxObjectBytes);
     if (!bytes && bytes.error().code == Code::kUnavailable) return bytes.error();
     if (!bytes) out.problems.push_back(bytes.error().what);
-    if (!inventory.needed.contains(object.digest)) {
+    if (!inventory.needed.contains(object.digest) && !inventory.unstored.contains(object.digest)) {
       out.strangers.push_back(fmt::format("object {} is named by no entry", object.digest.hex()));
     }
   }
@@ -132,12 +144,20 @@ Result<std::array<ComponentStats, kComponentCount>> component_stats(const Invent
   AFTUNE_TRY(const Store store, Store::open(run.store(), Store::Open::kExisting));
   AFTUNE_TRY(const auto objects, store.objects());
   std::array<ComponentStats, kComponentCount> out{};
+  auto unstored = inventory.unstored;
   for (const Store::Object& object : objects) {
-    const auto found = inventory.needed.find(object.digest);
-    if (found == inventory.needed.end()) continue;
-    ComponentStats& stats = out[static_cast<std::size_t>(found->second)];
+    const auto needed = inventory.needed.find(object.digest);
+    const auto prepared = unstored.extract(object.digest);
+    if (needed == inventory.needed.end() && prepared.empty()) continue;
+    const Component component = prepared.empty() ? needed->second : prepared.mapped().component;
+    ComponentStats& stats = out[static_cast<std::size_t>(component)];
     ++stats.objects;
     stats.bytes += object.size;
+  }
+  for (const auto& [digest, tensor] : unstored) {
+    ComponentStats& stats = out[static_cast<std::size_t>(tensor.component)];
+    ++stats.unstored_objects;
+    stats.unstored_bytes += tensor.bytes;
   }
   return out;
 }

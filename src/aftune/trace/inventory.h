@@ -16,10 +16,17 @@ enum class Component : std::uint8_t { kActivations, kGradients, kParameters, kOp
 inline constexpr std::size_t kComponentCount = 5;
 std::string_view component_name(Component component);
 
+/// Committed, and no object of the store by the contract's grid; a replay makes it again.
+struct UnstoredTensor {
+  Component component = Component::kActivations;
+  std::uint64_t bytes = 0;
+};
+
 /// What an object of the store serves as, for a run whose lists could be read.
 struct Inventory {
-  std::map<Digest, Component> needed;   // every object that the log's entries need
-  std::vector<std::string> unreadable;  // lists that are missing or broken, one message each
+  std::map<Digest, Component> needed;         // every object that the log's entries need
+  std::map<Digest, UnstoredTensor> unstored;  // none of them in `needed`
+  std::vector<std::string> unreadable;        // lists that are missing or broken, one message each
 };
 
 /// Reads every list that the log names. Errors: kUnavailable; kCorrupt for an entry that the
@@ -37,9 +44,11 @@ struct StoreCheck {
 /// Hashes every object and compares the store with the inventory. Errors: kNotFound, kUnavailable.
 Result<StoreCheck> check_store(const Inventory& inventory, const RunFolder& run);
 
-/// Files and bytes by component; objects that nothing needs are left out.
+/// Objects and bytes by component, of the store and of what is committed and not there because the
+/// grid does not store it; objects that nothing commits to are left out.
 struct ComponentStats {
   std::uint64_t objects = 0, bytes = 0;
+  std::uint64_t unstored_objects = 0, unstored_bytes = 0;
 };
 Result<std::array<ComponentStats, kComponentCount>> component_stats(const Inventory& inventory,
                                                                     const RunFolder& run);

@@ -120,12 +120,13 @@ Status Recorder::record_states(std::uint64_t step_block,
   return post(0, [this, step_block] { return commit_states(step_block); });
 }
 
-Status Recorder::on_edge(const train::EdgeId&, train::EdgeTensor tensor) {
+Status Recorder::on_edge(const train::EdgeId& id, train::EdgeTensor tensor) {
   const std::uint64_t bytes = tensor->bytes().size();
-  return post(bytes, [this, tensor = std::move(tensor)] {
+  const bool stored = timeline_.edge_stored(id.edge);
+  return post(bytes, [this, stored, tensor = std::move(tensor)] {
     const Digest digest = crypto::blake3(tensor->bytes());
     edges_.push_back(digest);
-    return store_.put(digest, tensor->bytes());
+    return stored ? store_.put(digest, tensor->bytes()) : ok();
   });
 }
 

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
+#include <map>
 #include <memory>
 
 #include "aftune/codec/json.h"
@@ -14,21 +16,32 @@
 
 namespace aftune::trace {
 
-/// One step of one block under way.
+/// One step of a group under way.
 struct Replayer::StepRun {
-  std::uint32_t block;
+  const std::vector<GroupMember>& group;
+  std::vector<train::BlockStep>& workers;  // beside group
   std::uint64_t step_block, step;
   StepList list;
   std::vector<EdgePlace> places;
   std::vector<model::MicroBatch> batches;
-  train::BlockStep& worker;
   std::vector<Mismatch>& out;
+  std::uint32_t& block;                             // at work
+  std::map<train::EdgeId, train::EdgeTensor> made;  // of this micro-batch, for a block of the group
+  bool stuck = false;                               // a mismatch is what a block of the group takes
 
   [[nodiscard]] std::size_t index_of(const train::EdgeId& id) const {
     for (std::size_t i = 0; i < places.size(); ++i) {
       if (places[i].id == id) return i;
     }
     return places.size();
+  }
+
+  /// Null for a block outside the group.
+  [[nodiscard]] train::BlockStep* worker_of(std::uint32_t of_block) {
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      if (group[i].block == of_block) return &workers[i];
+    }
+    return nullptr;
   }
 
   void add(MismatchKind kind, std::string what, std::string committed, std::string recomputed,
@@ -60,25 +73,44 @@ std::optional<ValueDifference> difference_of(std::span<const float> committed,
 }  // namespace
 
 Replayer::Replayer(const Contract& contract, const numerics::Engine& engine, SideInputs& inputs,
-                   const Openings& openings)
+                   const Openings& openings, RebuiltSink* sink)
     : contract_(contract),
       engine_(engine),
       inputs_(inputs),
       openings_(openings),
+      sink_(sink),
       partition_(contract.partition()),
       timeline_(contract) {}
 
 Result<std::vector<Mismatch>> Replayer::replay(std::uint32_t block, std::uint64_t step_block,
                                                train::BlockState& state) {
+  return replay(step_block, {{block, &state}});
+}
+
+Result<std::vector<Mismatch>> Replayer::replay(std::uint64_t step_block,
+                                               const std::vector<GroupMember>& group) {
   std::vector<Mismatch> out;
-  train::BlockStep worker(engine_, inputs_.model(), partition_, block, state);
+  at_work_ = group.front().block;
+  std::vector<train::BlockStep> workers;
+  workers.reserve(group.size());
+  for (const GroupMember& member : group) {
+    workers.emplace_back(engine_, inputs_.model(), partition_, member.block, *member.state);
+  }
   for (std::uint64_t step = timeline_.first_step(step_block);
        step < timeline_.last_step(step_block) && out.empty(); ++step) {
     AFTUNE_TRY(StepList list, openings_.step_list(step));
     AFTUNE_TRY(auto batches, inputs_.batches().micro_batches(step));
-    StepRun run{
-        block,  step_block, step, std::move(list), edge_places(contract_, step), std::move(batches),
-        worker, out};
+    StepRun run{group,
+                workers,
+                step_block,
+                step,
+                std::move(list),
+                edge_places(contract_, step),
+                std::move(batches),
+                out,
+                at_work_,
+                {},
+                false};
     Status done = run_step(run);
     if (!done && done.error().code == Code::kNonFinite) {
       run.add(MismatchKind::kNonFinite, fmt::format("step {}: {}", step, done.error().what),
@@ -87,42 +119,63 @@ Result<std::vector<Mismatch>> Replayer::replay(std::uint32_t block, std::uint64_
     }
     if (!done) return std::move(done).error();
   }
-  if (out.empty()) {
-    AFTUNE_TRY(compare_state(block, step_block, state, out));
+  if (!out.empty()) return out;
+  for (const GroupMember& member : group) {
+    at_work_ = member.block;
+    AFTUNE_TRY(compare_state({member.block, step_block}, *member.state, out));
   }
   return out;
 }
 
 Status Replayer::run_step(StepRun& run) {
-  const auto segments = partition_.segments_of(run.block);
-  run.worker.begin();
+  for (train::BlockStep& worker : run.workers) worker.begin();
   for (std::uint32_t m = 0; m < run.batches.size(); ++m) {
-    for (const std::uint32_t segment : segments) {
-      AFTUNE_TRY(forward(run, segment, m));
-    }
-    for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
-      AFTUNE_TRY(backward(run, *segment, m));
-    }
+    AFTUNE_TRY(run_micro_batch(run, m));
+    if (run.stuck) return ok();
+    run.made.clear();
   }
-  AFTUNE_TRY(compare_squares(run));
+  for (const GroupMember& member : run.group) {
+    run.block = member.block;
+    AFTUNE_TRY(compare_squares(run, member));
+  }
   AFTUNE_TRY(const train::ClipOutcome clip,
              train::clip_factor(contract_.training.clip, run.list.squares));
-  return run.worker.update(contract_.training, run.step, clip.factor);
+  for (const GroupMember& member : run.group) {
+    run.block = member.block;
+    AFTUNE_TRY(run.worker_of(member.block)->update(contract_.training, run.step, clip.factor));
+  }
+  return ok();
+}
+
+Status Replayer::run_micro_batch(StepRun& run, std::uint32_t micro) {
+  std::vector<std::uint32_t> segments;
+  for (const GroupMember& member : run.group) {
+    const auto own = partition_.segments_of(member.block);
+    segments.insert(segments.end(), own.begin(), own.end());
+  }
+  std::sort(segments.begin(), segments.end());
+  for (auto segment = segments.begin(); segment != segments.end() && !run.stuck; ++segment) {
+    run.block = partition_.segments[*segment].block;
+    AFTUNE_TRY(forward(run, *segment, micro));
+  }
+  for (auto segment = segments.rbegin(); segment != segments.rend() && !run.stuck; ++segment) {
+    run.block = partition_.segments[*segment].block;
+    AFTUNE_TRY(backward(run, *segment, micro));
+  }
+  return ok();
 }
 
 Status Replayer::forward(StepRun& run, std::uint32_t segment, std::uint32_t micro) {
   const model::Segment& s = partition_.segments[segment];
   train::EdgeTensor input;
   if (!s.embeds) {
-    const std::size_t i = run.index_of({run.step, micro, segment, train::EdgeKind::kActivation});
-    AFTUNE_TRY(Tensor opened, openings_.edge(run.places[i], run.list, i));
-    input = std::make_shared<const Tensor>(std::move(opened));
+    AFTUNE_TRY(input, take_edge(run, {run.step, micro, segment, train::EdgeKind::kActivation}));
   }
-  AFTUNE_TRY(const model::SegmentOutput output,
-             run.worker.forward(segment, run.batches[micro], std::move(input)));
+  AFTUNE_TRY(model::SegmentOutput output,
+             run.worker_of(s.block)->forward(segment, run.batches[micro], std::move(input)));
   if (!s.heads) {
     return compare_edge(run, {run.step, micro, segment + 1, train::EdgeKind::kActivation},
-                        output.activation);
+                        std::move(output.activation));
   }
   if (std::bit_cast<std::uint32_t>(output.loss) !=
       std::bit_cast<std::uint32_t>(run.list.losses[micro])) {
@@ -135,38 +188,55 @@ Status Replayer::forward(StepRun& run, std::uint32_t segment, std::uint32_t micr
 
 Status Replayer::backward(StepRun& run, std::uint32_t segment, std::uint32_t micro) {
   const model::Segment& s = partition_.segments[segment];
-  Tensor from_below;
+  train::EdgeTensor from_above;
   if (!s.heads) {
-    const std::size_t i = run.index_of({run.step, micro, segment + 1, train::EdgeKind::kGradient});
-    AFTUNE_TRY(from_below, openings_.edge(run.places[i], run.list, i));
+    AFTUNE_TRY(from_above,
+               take_edge(run, {run.step, micro, segment + 1, train::EdgeKind::kGradient}));
   }
-  AFTUNE_TRY(const Tensor gradient,
-             run.worker.backward(segment, run.batches[micro], s.heads ? nullptr : &from_below));
+  AFTUNE_TRY(Tensor gradient,
+             run.worker_of(s.block)->backward(segment, run.batches[micro], from_above.get()));
   if (s.embeds) return ok();
-  return compare_edge(run, {run.step, micro, segment, train::EdgeKind::kGradient}, gradient);
+  return compare_edge(run, {run.step, micro, segment, train::EdgeKind::kGradient},
+                      std::move(gradient));
 }
 
-Status Replayer::compare_edge(StepRun& run, const train::EdgeId& id, const Tensor& recomputed) {
+Result<train::EdgeTensor> Replayer::take_edge(StepRun& run, const train::EdgeId& id) {
   const std::size_t i = run.index_of(id);
+  const auto made = run.made.find(id);
+  if (made != run.made.end() && !openings_.has(run.list.edges[i])) return made->second;
+  AFTUNE_TRY(Tensor opened, openings_.edge(run.places[i], run.list, i));
+  return train::EdgeTensor(std::make_shared<const Tensor>(std::move(opened)));
+}
+
+Status Replayer::compare_edge(StepRun& run, const train::EdgeId& id, Tensor recomputed) {
+  const std::size_t i = run.index_of(id);
+  const Digest& committed = run.list.edges[i];
   const Digest found = crypto::blake3(recomputed.bytes(), engine_.pool());
-  if (found == run.list.edges[i]) return present(found, describe_edge(id));
-  std::optional<ValueDifference> values;
-  if (const auto committed = openings_.edge(run.places[i], run.list, i)) {
-    values = difference_of(committed->f32(), recomputed.f32());
+  const bool forward = id.kind == train::EdgeKind::kActivation;
+  const std::uint32_t taker = partition_.segments[forward ? id.edge : id.edge - 1].block;
+  const bool taken_here = run.worker_of(taker) != nullptr;
+  if (found == committed) {
+    if (timeline_.edge_stored(id.edge)) look_for(found);
+    if (sink_ != nullptr) AFTUNE_TRY(sink_->on_edge(id, found, recomputed));
+    if (taken_here) run.made[id] = std::make_shared<const Tensor>(std::move(recomputed));
+    return ok();
   }
-  run.add(
-      id.kind == train::EdgeKind::kActivation ? MismatchKind::kActivation : MismatchKind::kGradient,
-      describe_edge(id), run.list.edges[i].hex(), found.hex(), values);
+  std::optional<ValueDifference> values;
+  if (const auto opened = openings_.edge(run.places[i], run.list, i)) {
+    values = difference_of(opened->f32(), recomputed.f32());
+  }
+  run.add(forward ? MismatchKind::kActivation : MismatchKind::kGradient, describe_edge(id),
+          committed.hex(), found.hex(), values);
+  run.stuck = taken_here && !openings_.has(committed);
   return ok();
 }
 
-Status Replayer::present(const Digest& digest, const std::string& what) const {
-  if (openings_.has(digest)) return ok();
-  return Error{Code::kNotFound, fmt::format("{}: object {} is missing", what, digest.hex())};
+void Replayer::look_for(const Digest& digest) {
+  if (!openings_.has(digest)) not_handed_over_.insert(digest);
 }
 
-Status Replayer::compare_squares(StepRun& run) {
-  AFTUNE_TRY(const train::GradientSquares mine, run.worker.squares());
+Status Replayer::compare_squares(StepRun& run, const GroupMember& member) {
+  AFTUNE_TRY(const train::GradientSquares mine, run.worker_of(member.block)->squares());
   for (const auto& [name, value] : mine) {
     const double committed = run.list.squares.at(name);
     if (std::bit_cast<std::uint64_t>(committed) == std::bit_cast<std::uint64_t>(value)) continue;
@@ -177,28 +247,31 @@ Status Replayer::compare_squares(StepRun& run) {
   return ok();
 }
 
-Status Replayer::compare_state(std::uint32_t block, std::uint64_t step_block,
-                               const train::BlockState& state, std::vector<Mismatch>& out) {
-  AFTUNE_TRY(const StateList list, openings_.state_list(block, step_block + 1));
-  const auto tensors = state_tensors(contract_, block);
+Status Replayer::compare_state(const GridBlock& at, const train::BlockState& state,
+                               std::vector<Mismatch>& out) {
+  const std::uint64_t next = at.step_block + 1;
+  AFTUNE_TRY(const StateList list, openings_.state_list(at.layer_block, next));
+  const auto tensors = state_tensors(contract_, at.layer_block);
+  const std::size_t before = out.size();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const TensorView mine = state_view(state, tensors[i]);
     const Digest found = crypto::blake3(mine.bytes, engine_.pool());
-    const std::string what =
-        fmt::format("{} {} of {}", role_name(tensors[i].role), tensors[i].spec.name,
-                    describe({EntryKind::kState, block, step_block + 1, 0}));
     if (found == list.digests[i]) {
-      if (timeline_.stored(step_block + 1)) AFTUNE_TRY(present(found, what));
+      if (timeline_.stored(next)) look_for(found);
       continue;
     }
     std::optional<ValueDifference> values;
     if (const auto committed = openings_.tensor(list.digests[i], tensors[i].spec)) {
       values = difference_of(committed->f32(), mine.f32());
     }
-    out.push_back({MismatchKind::kState, block, step_block, timeline_.last_step(step_block) - 1,
-                   what, list.digests[i].hex(), found.hex(), values});
+    out.push_back({MismatchKind::kState, at.layer_block, at.step_block,
+                   timeline_.last_step(at.step_block) - 1,
+                   fmt::format("{} {} of {}", role_name(tensors[i].role), tensors[i].spec.name,
+                               describe({EntryKind::kState, at.layer_block, next, 0})),
+                   list.digests[i].hex(), found.hex(), values});
   }
-  return ok();
+  if (out.size() != before || sink_ == nullptr) return ok();
+  return sink_->on_state({at.layer_block, next}, list, state);
 }
 
 }  // namespace aftune::trace

@@ -11,7 +11,8 @@ Timeline::Timeline(const Contract& contract)
     : steps_(contract.steps),
       steps_per_block_(contract.grid.steps_per_block),
       interval_(contract.grid.state_interval),
-      blocks_(contract.partition().block_count) {}
+      blocks_(contract.partition().block_count),
+      edge_interval_(contract.grid.edge_interval) {}
 
 std::uint64_t Timeline::step_blocks() const {
   return (steps_ + steps_per_block_ - 1) / steps_per_block_;
@@ -53,6 +54,10 @@ Place Timeline::at(std::uint64_t position) const {
 
 bool Timeline::stored(std::uint64_t step_block) const {
   return step_block > 0 && step_block < step_blocks() && step_block % interval_ == 0;
+}
+
+bool Timeline::edge_stored(std::uint32_t edge) const {
+  return edge % edge_interval_ == 0 || edge == blocks_;  // an edge after the last block: tied head
 }
 
 std::uint64_t Timeline::stored_before(std::uint64_t step_block) const {

@@ -41,12 +41,15 @@ class Timeline {
   [[nodiscard]] std::uint64_t last_step(std::uint64_t step_block) const;
   /// Whether the states at the start of this step block are objects of the store.
   [[nodiscard]] bool stored(std::uint64_t step_block) const;
+  /// Whether the tensors of this edge, 1 .. segments - 1, are objects of the store:
+  /// docs/formats/run.md.
+  [[nodiscard]] bool edge_stored(std::uint32_t edge) const;
   /// The newest step block <= `step_block` whose start is stored, or 0 (the base).
   [[nodiscard]] std::uint64_t stored_before(std::uint64_t step_block) const;
 
  private:
   std::uint64_t steps_, steps_per_block_, interval_;
-  std::uint32_t blocks_;
+  std::uint32_t blocks_, edge_interval_;
 };
 
 }  // namespace aftune::trace

@@ -100,6 +100,34 @@ TEST(Timeline, StatesAreStoredAtMultiplesOfTheIntervalInside) {
   });
 }
 
+/// The stored edges of `layers` layers, one a block, as a list.
+std::vector<std::uint32_t> stored_edges(std::uint32_t layers, bool tied, std::uint32_t interval) {
+  Contract contract = tiny_contract();
+  contract.architecture.layer_count = layers;
+  contract.architecture.tied_embeddings = tied;
+  contract.grid.layers_per_block = 1;
+  contract.grid.edge_interval = interval;
+  const Timeline timeline(contract);
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t e = 1; e < contract.partition().segments.size(); ++e) {
+    if (timeline.edge_stored(e)) out.push_back(e);
+  }
+  return out;
+}
+
+TEST(Timeline, EdgesAreStoredAtMultiplesOfTheIntervalAndBelowATiedHead) {
+  using Edges = std::vector<std::uint32_t>;
+  EXPECT_EQ(stored_edges(4, false, 1), (Edges{1, 2, 3}));
+  EXPECT_EQ(stored_edges(4, true, 1), (Edges{1, 2, 3, 4}));
+  EXPECT_EQ(stored_edges(5, false, 2), (Edges{2, 4}));
+  EXPECT_EQ(stored_edges(5, true, 2), (Edges{2, 4, 5}));
+  EXPECT_EQ(stored_edges(6, false, 3), (Edges{3}));
+  EXPECT_EQ(stored_edges(6, true, 3), (Edges{3, 6}));
+  EXPECT_EQ(stored_edges(5, false, 5), Edges{}) << "the whole model is one band";
+  EXPECT_EQ(stored_edges(5, true, 65536), Edges{5});
+  EXPECT_EQ(stored_edges(1, true, 4), Edges{1});
+}
+
 TEST(TimelineDeathTest, APositionBehindTheCloseIsABug) {
   const Timeline timeline(tiny_contract());
   EXPECT_DEATH((void)timeline.at(timeline.entry_count()), "outside the log");

@@ -12,9 +12,8 @@
 #include "aftune/cli/commands.h"
 #include "aftune/cli/machine.h"
 #include "aftune/cli/value_checks.h"
+#include "aftune/model/decoder.h"
 #include "aftune/model/model_folder.h"
-#include "aftune/model/segment_function.h"
-#include "aftune/numerics/loss.h"
 #include "aftune/numerics/philox.h"
 #include "aftune/numerics/scalar_math.h"
 #include "aftune/text/tokenizer.h"
@@ -70,10 +69,12 @@ Result<std::string> generate(const Args& args) {
   AFTUNE_TRY(const model::ModelFolder folder, model::open_model_folder(args.folder));
   AFTUNE_TRY(const text::Tokenizer tokenizer,
              text::Tokenizer::load(Path(args.folder) / "tokenizer.json"));
-  AFTUNE_TRY(const TensorMap parameters,
-             model::load_parameters(folder, model::parameter_specs(folder.config)));
   const model::Llama llama{folder.config,
                            Tensor::copy_of(*folder.tables.find(model::kInvFreqName))};
+  AFTUNE_TRY(const model::Decoder decoder,
+             model::Decoder::create(machine.engine, llama, [&](const std::string& name) {
+               return *folder.parameters.find(name);
+             }));
   const std::string prompt =
       args.chat ? "<|im_start|>user\n" + args.prompt + "<|im_end|>\n<|im_start|>assistant\n"
                 : args.prompt;
@@ -87,13 +88,13 @@ Result<std::string> generate(const Args& args) {
   }
   const std::int32_t end_of_turn = tokenizer.id_of("<|im_end|>");
   const std::int32_t end_of_text = tokenizer.id_of("<|endoftext|>");
+  model::TextState text = decoder.new_text();
   while (tokens.size() < prompt_size + args.max_tokens &&
          tokens.size() < folder.config.max_positions) {
-    const std::vector<std::int32_t> no_targets(tokens.size(), numerics::kIgnoredLabel);
-    const model::MicroBatch batch{1, tokens.size(), tokens, no_targets, 1};
+    const model::TextPiece piece{&text, std::span(tokens).subspan(text.size())};
     AFTUNE_TRY(const Tensor logits,
-               model::forward_logits(machine.engine, llama, parameters, batch));
-    const auto last = logits.f32().last(folder.config.vocab_size);
+               decoder.advance(machine.engine, std::span(&piece, 1), model::LogitRows::kLast));
+    const auto last = logits.f32();
     const std::int32_t next = args.temperature == 0
                                   ? pick_greedy(last)
                                   : pick_sampled(last, args.temperature, args.seed, tokens.size());

@@ -18,7 +18,7 @@ namespace {
 
 // Sizes that change speed only, never a bit.
 constexpr std::size_t kCachedRows = 64;       // of x, that share a pass over the weights
-constexpr std::size_t kSmallTask = 64 << 10;  // bytes of weights
+constexpr std::size_t kTaskBytes = 64 << 10;  // of weights, that a thread takes at a time
 constexpr std::size_t kQuantiseGrain = 16;    // rows of x that a thread takes at a time
 
 std::size_t parts(std::size_t count, std::size_t size) { return (count + size - 1) / size; }
@@ -91,19 +91,19 @@ struct Task {
   std::size_t begin, end;
 };
 
-/// A long stretch of memory for every thread, which its prefetching likes, and then short ones,
-/// which even out what the threads lost to others.
-std::vector<Task> split(std::span<const PackedProduct> products, std::size_t threads) {
+/// Stretches of memory, long for the sake of prefetching and many enough to even out what a thread
+/// loses to others.
+std::vector<Task> split(std::span<const PackedProduct> products) {
   std::vector<Task> tasks;
   for (const PackedProduct& product : products) {
-    const std::size_t panels = parts(product.weight_NK.rows, kPanelRows);
-    const std::size_t step = std::max<std::size_t>(
-        1, kSmallTask / std::max<std::size_t>(1, panel_bytes(product.weight_NK.depth)));
+    const PackedWeightView& weight = product.weight_NK;
+    const std::size_t panels = parts(weight.rows, kPanelRows);
+    const std::size_t bytes = std::max<std::size_t>(panel_bytes(weight.depth), 1);
+    const std::size_t step = std::max<std::size_t>(kTaskBytes / bytes, 1);
     for (std::size_t first = 0; first < panels; first += step) {
       tasks.push_back({&product, first, std::min(first + step, panels)});
     }
   }
-  static_cast<void>(threads);
   return tasks;
 }
 
@@ -189,7 +189,7 @@ Status linear_packed(const Engine& engine, ConstMatrix x_TK,
   if (x_TK.rows == 0 || products.empty()) return ok();
   QuantisedRows x(x_TK);
   std::atomic<bool> finite{x.set(engine, x_TK)};
-  const std::vector<Task> tasks = split(products, engine.pool().thread_count());
+  const std::vector<Task> tasks = split(products);
   engine.pool().parallel_for(tasks.size(), [&](std::size_t index) {
     const Task& task = tasks[index];
     for (std::size_t row = 0; row < x_TK.rows && finite; row += kCachedRows) {

@@ -31,7 +31,16 @@ inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline std::uint32_t magnitude(float x) { return bits_of(x) & 0x7fffffffu; }
 inline std::uint32_t larger(std::uint32_t a, std::uint32_t b) { return a > b ? a : b; }
 
-inline float exp_of(float x) {
+constexpr float kLargestExponent = 0x1.62e42ep+6f;  // exp is finite up to here
+constexpr float kSmallestExponent = -87.0f;         // and +0 below
+
+struct Exponential {
+  float value;
+  float lost;  // by the last rounding, as a part of the value
+};
+
+/// Requires: x from kSmallestExponent to kLargestExponent.
+inline Exponential exp_within(float x) {
   constexpr float kRound = 0x1.8p+23f;
   const float t = fma(x, 0x1.715476p+0f, kRound);
   const float n = t - kRound;
@@ -41,14 +50,40 @@ inline float exp_of(float x) {
   q = fma(q, r, 0x1.5558f2p-5f);
   q = fma(q, r, 0x1.555492p-3f);
   q = fma(q, r, 0x1.fffffcp-2f);
-  const float p = 1.0f + fma(q, r * r, r);
-  float y = float_of(bits_of(p) + (bits_of(t) << 23));  // the low bits of t are n
-  y = x > 0x1.62e42ep+6f ? float_of(0x7f800000u) : y;
-  y = x < -87.0f ? 0.0f : y;
+  const float w = fma(q, r * r, r);
+  const float p = 1.0f + w;
+  return {float_of(bits_of(p) + (bits_of(t) << 23)),  // the low bits of t are n
+          w - (p - 1.0f)};
+}
+
+inline float exp_of(float x) {
+  float y = exp_within(x).value;
+  y = x > kLargestExponent ? float_of(0x7f800000u) : y;
+  y = x < kSmallestExponent ? 0.0f : y;
   return x == x ? y : x;
 }
 
-inline float sigmoid_of(float x) { return 1.0f / (1.0f + exp_of(-x)); }
+/// 1 + exp(-x) as a sum and its rounding error, and the inverse of the sum.
+struct Gate {
+  float sum, error, inverse;
+};
+
+inline Gate gate_of(float x) {
+  float negative = -x < kLargestExponent ? -x : kLargestExponent;
+  negative = negative > kSmallestExponent ? negative : kSmallestExponent;
+  const auto [e, lost] = exp_within(negative);
+  const float sum = 1.0f + e;
+  const float rounded = sum - 1.0f;
+  const float error = (1.0f - (sum - rounded)) + (e - rounded);
+  return {sum, fma(e, lost, error), 1.0f / sum};
+}
+
+/// numerator / (1 + exp(-x)), rounded almost as if at once; +0 where exp(-x) is infinite.
+inline float divided(float numerator, const Gate& gate, float x) {
+  const float y = numerator * gate.inverse;
+  const float rest = fma(-y, gate.error, fma(-y, gate.sum, numerator));
+  return x < -kLargestExponent ? 0.0f : fma(rest, gate.inverse, y);
+}
 
 template <typename Value>
 inline Value fold(Value* lanes) {
@@ -114,7 +149,7 @@ void add(const float* a, const float* b, std::size_t n, float* out) {
 
 void swiglu(const float* gate, const float* up, std::size_t n, float* out) {
   AFTUNE_INDEPENDENT
-  for (std::size_t i = 0; i < n; ++i) out[i] = gate[i] * sigmoid_of(gate[i]) * up[i];
+  for (std::size_t i = 0; i < n; ++i) out[i] = divided(gate[i], gate_of(gate[i]), gate[i]) * up[i];
 }
 
 void swiglu_grad(const float* gate, const float* up, const float* d_out, std::size_t n,
@@ -122,8 +157,9 @@ void swiglu_grad(const float* gate, const float* up, const float* d_out, std::si
   AFTUNE_INDEPENDENT
   for (std::size_t i = 0; i < n; ++i) {
     const float g = gate[i], u = up[i], d = d_out[i];
-    const float s = sigmoid_of(g);
-    d_up[i] = d * (g * s);
+    const Gate parts = gate_of(g);
+    const float s = divided(1.0f, parts, g);
+    d_up[i] = d * divided(g, parts, g);
     d_gate[i] = d * u * (s * fma(g, 1.0f - s, 1.0f));
   }
 }

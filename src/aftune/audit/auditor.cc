@@ -6,9 +6,12 @@
 #include <algorithm>
 
 #include "aftune/audit/abort_check.h"
+#include "aftune/audit/answer_check.h"
 #include "aftune/audit/block_replay.h"
 #include "aftune/audit/draw_rule.h"
+#include "aftune/audit/evidence.h"
 #include "aftune/audit/whole_run.h"
+#include "aftune/audit/witness_check.h"
 #include "aftune/tlog/tiles.h"
 
 namespace aftune::audit {
@@ -27,9 +30,14 @@ Verdict empty_verdict(const AuditRequest& request) {
   verdict.step_blocks = contract.step_block_count();
   verdict.steps = contract.steps;
   verdict.strategy = contract.audit.strategy;
-  verdict.not_checked.push_back(
-      "witnesses: none were agreed, so nobody can say when the log was written or whether another "
-      "reader was shown another log");
+  if (request.challenge) verdict.challenge = request.challenge->envelope;
+  if (request.manifest) verdict.manifest = request.manifest->digest;
+  for (const SignedTiming& timing : request.timings) verdict.timings.push_back(timing.envelope);
+  if (!contract.audit.witnesses.asks()) {
+    verdict.not_checked.push_back(
+        "witnesses: none were agreed, so nobody can say when the log was written or whether "
+        "another reader was shown another log");
+  }
   if (contract.audit.weights_disclosed) {
     verdict.not_checked.push_back(
         "secrecy: the contract discloses weights to the verifier, who may be the client");
@@ -98,6 +106,29 @@ Result<bool> same_log(const trace::Contract& contract, const PinnedCheckpoint& p
   return false;
 }
 
+/// The blocks of the challenge, if they are the draw's for the log that is shown.
+Result<std::vector<BlockIndex>> challenged_blocks(const AuditRequest& request,
+                                                  const std::vector<std::string>& entries,
+                                                  bool closed, Verdict& verdict, Judge& judge) {
+  const SignedChallenge& asked = *request.challenge;
+  verdict.drawn_by = DrawnBy::kSecret;
+  if (verdict.checkpoint_note.empty()) return std::vector<BlockIndex>();
+  AFTUNE_TRY(const bool same,
+             same_log(request.contract, {asked.checkpoint, asked.challenge.checkpoint_note},
+                      verdict, judge));
+  if (!same || !closed) return std::vector<BlockIndex>();
+  const auto rule = draw_rule(request.contract, request.run, entries);
+  if (!rule) {
+    judge.leave_open("the draw hangs on the committed norms, and they cannot all be read: " +
+                     rule.error().what);
+    return std::vector<BlockIndex>();
+  }
+  AFTUNE_TRY(follows_from_draw(
+      asked.challenge, draw_order(asked.challenge.secret, tlog::checkpoint_text(asked.checkpoint),
+                                  verdict.layer_blocks, verdict.step_blocks, *rule)));
+  return asked.challenge.blocks;
+}
+
 /// The blocks to replay, or an error of the request.
 Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request,
                                               const std::vector<std::string>& entries, bool closed,
@@ -111,6 +142,7 @@ Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request,
                                block.layer_block, block.step_block, rows, verdict.step_blocks)};
     }
   }
+  if (request.challenge) return challenged_blocks(request, entries, closed, verdict, judge);
   std::vector<BlockIndex> out = request.blocks;
   verdict.drawn_by = out.empty() ? DrawnBy::kNone : DrawnBy::kHand;
   if (request.all) {
@@ -253,24 +285,34 @@ Result<Verdict> audit_run(const AuditRequest& request, const numerics::Engine& e
   AFTUNE_TRY(check_run_folder(request.run));
   if (request.delivered) AFTUNE_TRY(check_folder(*request.delivered, "delivered model"));
   AFTUNE_TRY(check_own_data(request));
+  AFTUNE_TRY(const auto kept,
+             read_kept_checkpoints(request.witnesses, request.notes, request.contract.log_key()));
   Verdict verdict = empty_verdict(request);
   Judge judge(verdict);
   RunFacts facts;
   std::vector<BlockIndex> blocks;
   const auto log = tlog::read_log(request.run.log(), request.contract.log_key());
   if (!log) {
+    if (request.challenge) judge.excuse_absence();  // the client may have lost it
     judge.weigh(Check::kLog, "log", log.error());
     AFTUNE_TRY([[maybe_unused]] const auto checked,
                choose_blocks(request, {}, false, verdict, judge));
+    if (request.challenge) check_answer(request, {}, judge);
   } else {
     verdict.checkpoint_note = log->checkpoint_note;
     verdict.entries = log->entries.size();
     check_entries(request.contract, log->entries, judge, facts);
     check_end(request, facts, judge);
+    check_witnesses(request.contract, kept, *log, facts, request.now, limits_of(request.timings),
+                    verdict, judge);
+    if (request.challenge) check_answer(request, log->entries, judge);
     AFTUNE_TRY(blocks, choose_blocks(request, log->entries, facts.closed, verdict, judge));
     check_contents(request, log->entries, engine, verdict, judge, facts, blocks);
   }
   verdict.outcome = outcome_of(verdict, facts);
+  if (log && verdict.outcome == Outcome::kReject) {
+    verdict.evidence = evidence_of(request.contract, *log, verdict.blocks);
+  }
   explain(facts, verdict);
   tell_achieved(request.contract, blocks.size(), verdict);
   return verdict;

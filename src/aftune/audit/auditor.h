@@ -8,14 +8,16 @@
 #include <vector>
 
 #include "aftune/audit/draw.h"
+#include "aftune/audit/manifest.h"
+#include "aftune/audit/timing.h"
 #include "aftune/audit/verdict.h"
 #include "aftune/numerics/engine.h"
 #include "aftune/trace/run_folder.h"
 
 namespace aftune::audit {
 
-/// What to audit. At most one of secret, all and blocks says which blocks are replayed; with
-/// none, only the whole-run checks are made.
+/// What to audit. At most one of secret, challenge, all and blocks says which blocks are replayed;
+/// with none, only the whole-run checks are made.
 struct AuditRequest {
   const trace::Contract& contract;  // signatures verified
   trace::RunFolder run;             // the provider's answer
@@ -27,6 +29,11 @@ struct AuditRequest {
   std::optional<Path> data;  // the client's copy; else the run's, checked alike
   std::int64_t now = 0;      // seconds since 1970
   std::function<void(const ReplayedBlock&)> on_block;
+  std::vector<Path> witnesses = {};     // witnesses' state folders, folders of notes, notes
+  std::vector<std::string> notes = {};  // further notes of the provider's, as text
+  std::optional<SignedChallenge> challenge = {};  // in place of `secret`: its blocks are replayed
+  std::optional<SignedManifest> manifest = {};    // the provider's answer to the challenge
+  std::vector<SignedTiming> timings = {};         // of the challenge
 };
 
 /// Errors: kInvalidInput for a request that makes no sense (a block outside the grid, another

@@ -80,6 +80,10 @@ void Judge::weigh(Check check, const std::string& place, const Error& error) {
       leave_open(fmt::format("{}: {}", place, error.what));
       return;
     case Code::kNotFound:
+      if (absence_is_open_) {
+        leave_open(fmt::format("{}: {}", place, error.what));
+        return;
+      }
       reject(Check::kMissing, place, error.what);
       return;
     case Code::kInvalidInput:

@@ -22,11 +22,14 @@ class Judge {
   /// kMissing, I/O trouble leaves it open, anything else is `check`.
   void weigh(Check check, const std::string& place, const Error& error);
   void leave_open(std::string_view text);
+  /// From now on what is absent leaves the verdict open: it may be lost on the way.
+  void excuse_absence() { absence_is_open_ = true; }
 
   [[nodiscard]] bool clean() const { return verdict_.findings.empty(); }
 
  private:
   Verdict& verdict_;
+  bool absence_is_open_ = false;
 };
 
 }  // namespace aftune::audit

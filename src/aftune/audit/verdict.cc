@@ -145,6 +145,27 @@ Json strings_json(const std::vector<std::string>& texts) {
   return out;
 }
 
+Json witnesses_json(const std::vector<WitnessReport>& witnesses) {
+  Json::Array out;
+  for (const WitnessReport& witness : witnesses) {
+    out.emplace_back(Json::Object{{"attests", Json(witness.attests)},
+                                  {"message", Json(witness.message)},
+                                  {"name", Json(witness.name)}});
+  }
+  return out;
+}
+
+Json evidence_json(const std::vector<EntryProof>& evidence) {
+  Json::Array out;
+  for (const EntryProof& one : evidence) {
+    Json::Array path;
+    for (const Digest& hash : one.path) path.emplace_back(hash.hex());
+    out.emplace_back(Json::Object{
+        {"entry", Json(one.entry)}, {"index", Json(one.index)}, {"proof", Json(std::move(path))}});
+  }
+  return out;
+}
+
 Json achieved_json(const std::vector<Achieved>& all) {
   Json::Array out;
   for (const Achieved& a : all) {
@@ -179,6 +200,11 @@ Json predicate(const Verdict& verdict) {
                    {"strategy", Json(strategy_name(verdict.strategy))},
                    {"unchecked", strings_json(verdict.unchecked)},
                    {"verifier", Json(kVerifier)}};
+  if (!verdict.challenge.empty()) out["challenge"] = verdict.challenge;
+  if (!verdict.timings.empty()) out["timings"] = strings_json(verdict.timings);
+  if (verdict.manifest) out["manifest"] = verdict.manifest->hex();
+  if (!verdict.evidence.empty()) out["evidence"] = evidence_json(verdict.evidence);
+  if (!verdict.witnesses.empty()) out["witnesses"] = witnesses_json(verdict.witnesses);
   if (!verdict.other_checkpoint_note.empty()) {
     out["other_checkpoint"] = verdict.other_checkpoint_note;
   }
@@ -248,6 +274,10 @@ std::string verdict_text(const Verdict& verdict) {
                      verdict.delivery_checked ? "compared with the last states, file by file"
                      : verdict.delivery_given ? "NOT CHECKED: the log binds nothing to compare with"
                                               : "NOT CHECKED: no --delivered folder was given");
+  for (const WitnessReport& witness : verdict.witnesses) {
+    out += fmt::format("  witness    {} {}: {}\n", printable(witness.name),
+                       witness.attests ? "attests" : "does NOT attest", witness.message);
+  }
   out += findings_text(verdict.findings);
   for (const std::string& text : verdict.unchecked) {
     out += "  open       " + printable(text) + "\n";

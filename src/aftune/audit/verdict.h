@@ -56,6 +56,20 @@ struct ReplayedBlock {
   double seconds = 0;         // opening its start state included; shared evenly in a group
 };
 
+/// What a witness that the contract names says of the log.
+struct WitnessReport {
+  std::string name;
+  bool attests = false;
+  std::string message;  // since when, or why not
+};
+
+/// An entry of the log and the way from it to the final checkpoint's root.
+struct EntryProof {
+  std::uint64_t index = 0;
+  std::string entry;
+  std::vector<Digest> path;
+};
+
 enum class DrawnBy { kNone, kHand, kSecret, kAll };
 
 struct Verdict {
@@ -72,6 +86,11 @@ struct Verdict {
   std::uint64_t entries = 0;
   std::string checkpoint_note;
   std::string other_checkpoint_note;       // signed for the same contract and not this log's
+  std::string challenge;                   // envelope; empty without one
+  std::vector<std::string> timings;        // envelopes: what witnesses said of the challenge
+  std::optional<Digest> manifest;          // digest of the provider's answer to it
+  std::vector<EntryProof> evidence;        // of a REJECT: entries behind blocks that did not hold
+  std::vector<WitnessReport> witnesses;    // of the contract, if the log ended
   std::optional<Digest> delivered_sha256;  // of model.safetensors, if it was compared and held
   bool delivery_given = false;             // a folder was given, compared or not
   bool delivery_checked = false;

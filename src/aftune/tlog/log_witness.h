@@ -37,6 +37,10 @@ class LogWitness {
 
   /// The size accepted last, 0 for none.
   [[nodiscard]] std::uint64_t size() const { return accepted_ ? accepted_->checkpoint.size : 0; }
+  /// What it accepted last; empty for nothing.
+  [[nodiscard]] std::optional<Checkpoint> accepted() const {
+    return accepted_ ? std::optional(accepted_->checkpoint) : std::nullopt;
+  }
   /// When it cosigned last, 0 for never.
   [[nodiscard]] std::uint64_t last_time() const { return last_time_; }
   [[nodiscard]] Path cosigned_folder() const { return folder_ / "cosigned"; }

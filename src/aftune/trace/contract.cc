@@ -201,7 +201,7 @@ Status read_audit(JsonReader& top, Contract& out) {
   AFTUNE_TRY(out.audit.deadline_hours, count(audit, "deadline_hours", 1, 24 * 3650));
   AFTUNE_TRY(out.audit.secret_sha256, audit.digest("secret_sha256"));
   AFTUNE_TRY(out.audit.weights_disclosed, audit.boolean("weights_disclosed"));
-  AFTUNE_TRY(only(audit, "witnesses", "none"));
+  AFTUNE_TRY(out.audit.witnesses, witness_policy_from_contract(audit));
   return audit.finish();
 }
 
@@ -214,6 +214,7 @@ Status read_keys(JsonReader& top, Contract& out) {
     AFTUNE_TRY(*key, tlog::parse_verifier_key(text).in(keys.path() + "." + name));
   }
   AFTUNE_TRY(keys.finish());
+  AFTUNE_TRY(check_witnesses(out.audit.witnesses, out.provider.key));
   if (out.client.key == out.provider.key) {
     return Error{Code::kInvalidInput, "contract.keys: client and provider have the same key"};
   }
@@ -299,7 +300,7 @@ std::string Contract::payload() const {
                              {"deadline_hours", audit.deadline_hours},
                              {"secret_sha256", hex_json(audit.secret_sha256)},
                              {"weights_disclosed", audit.weights_disclosed},
-                             {"witnesses", "none"}}},
+                             {"witnesses", to_contract(audit.witnesses)}}},
       {"closes_by", closes_by},
       {"keys", Json::Object{{"client", client.spell()},
                             {"provider", provider.spell()},

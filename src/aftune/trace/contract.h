@@ -15,6 +15,7 @@
 #include "aftune/text/dataset.h"
 #include "aftune/text/sample_order.h"
 #include "aftune/tlog/note.h"
+#include "aftune/trace/witness_policy.h"
 #include "aftune/train/batch_source.h"
 #include "aftune/train/block_step.h"
 
@@ -57,6 +58,7 @@ struct AuditPolicy {
   Digest secret_sha256;
   bool weights_disclosed = false;
   Strategy strategy = Strategy::kUniform;
+  WitnessPolicy witnesses = {};
   friend bool operator==(const AuditPolicy&, const AuditPolicy&) = default;
 };
 

@@ -52,7 +52,7 @@ Tensor gated(const SegmentCall& call, const LayerTape& t) {
 
 // dx: from the gradient of the layer's output to that of its middle.
 Status mlp_backward(const SegmentCall& call, const LayerNames& names, LayerTape& t, Tensor& dx,
-                    TensorMap& gradients) {
+                    const Gradients& gradients) {
   Tensor d_up = call.token_rows(call.config.intermediate_size);
   Tensor d_gate = gated(call, t);
   AFTUNE_TRY(call.linear_grad(names.down(), d_gate, dx, d_up, Store::kWrite, gradients));
@@ -71,7 +71,7 @@ Status mlp_backward(const SegmentCall& call, const LayerNames& names, LayerTape&
 
 // dx: from the gradient of the layer's middle to that of its input.
 Status attention_backward(const SegmentCall& call, const LayerNames& names, LayerTape& t,
-                          Tensor& dx, TensorMap& gradients) {
+                          Tensor& dx, const Gradients& gradients) {
   Tensor d_attended = call.token_rows(t.attended.shape()[1]);
   AFTUNE_TRY(
       call.linear_grad(names.output(), t.attended, dx, d_attended, Store::kWrite, gradients));
@@ -122,7 +122,7 @@ Result<Tensor> layer_forward(const SegmentCall& call, std::uint32_t layer,
 }
 
 Status layer_backward(const SegmentCall& call, std::uint32_t layer, LayerTape tape, Tensor& dx,
-                      TensorMap& gradients) {
+                      const Gradients& gradients) {
   AFTUNE_CHECK(tape.input != nullptr, "backward without forward");
   const LayerNames names(layer);
   AFTUNE_TRY(mlp_backward(call, names, tape, dx, gradients));

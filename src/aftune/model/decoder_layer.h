@@ -24,9 +24,9 @@ struct LayerTape {
 Result<Tensor> layer_forward(const SegmentCall& call, std::uint32_t layer,
                              std::shared_ptr<const Tensor> input, LayerTape* tape);
 
-/// Turns `dx` from the gradient of the output into that of the input, and adds the parameters'
-/// gradients. Errors: kNonFinite.
+/// Turns `dx` from the gradient of the output into that of the input, and writes or adds the
+/// parameters' gradients. Errors: kNonFinite.
 Status layer_backward(const SegmentCall& call, std::uint32_t layer, LayerTape tape, Tensor& dx,
-                      TensorMap& gradients);
+                      const Gradients& gradients);
 
 }  // namespace aftune::model

@@ -23,9 +23,9 @@ float attention_scale(const LlamaConfig& config) {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
 }
 
-Tensor& gradient_of(TensorMap& gradients, std::string_view name) {
-  const auto found = gradients.find(name);
-  AFTUNE_CHECK(found != gradients.end(), name);
+Tensor& Gradients::of(std::string_view name) const {
+  const auto found = tensors.find(name);
+  AFTUNE_CHECK(found != tensors.end(), name);
   return found->second;
 }
 
@@ -46,11 +46,11 @@ Status SegmentCall::linear(const std::string& weight, const Tensor& x, Tensor& y
 }
 
 Status SegmentCall::linear_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
-                                Tensor& dx, numerics::Store store, TensorMap& gradients) const {
-  AFTUNE_TRY(at(
-      weight + ": weight gradient",
-      numerics::linear_grad_weight(engine, matrix(dy), matrix(x),
-                                   matrix(gradient_of(gradients, weight)), numerics::Store::kAdd)));
+                                Tensor& dx, numerics::Store store,
+                                const Gradients& gradients) const {
+  AFTUNE_TRY(at(weight + ": weight gradient",
+                numerics::linear_grad_weight(engine, matrix(dy), matrix(x),
+                                             matrix(gradients.of(weight)), gradients.store)));
   return at(weight + ": input gradient",
             numerics::linear_grad_input(engine, matrix(dy), matrix(parameter(weight)), matrix(dx),
                                         store));
@@ -63,9 +63,11 @@ Tensor SegmentCall::norm(const std::string& weight, const Tensor& x) const {
 }
 
 void SegmentCall::norm_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
-                            Tensor& dx, numerics::Store store, TensorMap& gradients) const {
+                            Tensor& dx, numerics::Store store, const Gradients& gradients) const {
+  Tensor& weights = gradients.of(weight);
+  if (gradients.store == numerics::Store::kWrite) weights.clear();
   numerics::rms_norm_grad(engine, matrix(x), parameter(weight).f32(), config.rms_norm_eps,
-                          matrix(dy), matrix(dx), store, gradient_of(gradients, weight).f32());
+                          matrix(dy), matrix(dx), store, weights.f32());
 }
 
 }  // namespace aftune::model

@@ -29,6 +29,15 @@ Result<T> at(std::string_view place, Result<T> result) {
 /// fp32(1 / sqrt(head_dim)), by fp64.
 float attention_scale(const LlamaConfig& config);
 
+/// Where the parameters' gradients go.
+struct Gradients {
+  TensorMap& tensors;
+  numerics::Store store;  // kWrite: a parameter's first term replaces what stands there
+
+  /// Requires: the gradient is there.
+  [[nodiscard]] Tensor& of(std::string_view name) const;
+};
+
 /// Borrows everything; lives as long as one forward or backward.
 struct SegmentCall {
   const numerics::Engine& engine;
@@ -47,17 +56,15 @@ struct SegmentCall {
   /// y = x w^T, or y + x w^T.
   [[nodiscard]] Status linear(const std::string& weight, const Tensor& x, Tensor& y,
                               numerics::Store store) const;
-  /// Adds dy^T x to the weight's gradient, then writes or adds dy w to dx.
+  /// Writes or adds dy^T x to the weight's gradient, then dy w to dx.
   [[nodiscard]] Status linear_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
-                                   Tensor& dx, numerics::Store store, TensorMap& gradients) const;
+                                   Tensor& dx, numerics::Store store,
+                                   const Gradients& gradients) const;
 
   [[nodiscard]] Tensor norm(const std::string& weight, const Tensor& x) const;
-  /// Writes or adds to dx, and adds to the weight's gradient.
+  /// Writes or adds to dx and to the weight's gradient.
   void norm_grad(const std::string& weight, const Tensor& x, const Tensor& dy, Tensor& dx,
-                 numerics::Store store, TensorMap& gradients) const;
+                 numerics::Store store, const Gradients& gradients) const;
 };
-
-/// Requires: the gradient is there.
-Tensor& gradient_of(TensorMap& gradients, std::string_view name);
 
 }  // namespace aftune::model

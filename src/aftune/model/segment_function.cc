@@ -85,7 +85,7 @@ Result<Tensor> logits_of(const SegmentCall& call, const Tensor& x) {
 
 // The gradient of the head's input, from that of the logits.
 Result<Tensor> head_backward(const SegmentCall& call, const Tensor& x, Tensor d_logits,
-                             TensorMap& gradients) {
+                             const Gradients& gradients) {
   const Tensor normed = call.norm(kFinalNorm, x);
   Tensor d_normed = call.token_rows(call.config.hidden_size);
   AFTUNE_TRY(call.linear_grad(head_weight(call.config), normed, d_logits, d_normed,
@@ -178,12 +178,13 @@ Result<SegmentOutput> segment_forward(const numerics::Engine& engine, const Llam
 Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& model,
                                 const Segment& segment, const TensorMap& parameters,
                                 const MicroBatch& batch, SegmentTape tape, const Tensor* d_output,
-                                TensorMap& gradients) {
+                                TensorMap& tensors, numerics::Store store) {
   SegmentTape::State& kept = tape.state();
   AFTUNE_CHECK(kept.tables.has_value() && kept.layers.size() == segment.layer_count,
                "tape of another segment");
   const SegmentCall call = make_call(engine, model, parameters, batch, *kept.tables);
 
+  const Gradients gradients{tensors, store};
   Tensor dx;
   if (segment.heads) {
     AFTUNE_TRY(dx, head_backward(call, *kept.head_input, std::move(kept.d_logits), gradients));
@@ -199,8 +200,10 @@ Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& mod
     AFTUNE_TRY(layer_backward(call, segment.first_layer + i, std::move(layer_tape), dx, gradients));
   }
   if (segment.embeds) {
-    numerics::embedding_grad(engine, batch.tokens, matrix(dx),
-                             matrix(gradient_of(gradients, kEmbedding)));
+    Tensor& table = gradients.of(kEmbedding);
+    // A tied head has put its term there before.
+    if (store == numerics::Store::kWrite && !model.config.tied_embeddings) table.clear();
+    numerics::embedding_grad(engine, batch.tokens, matrix(dx), matrix(table));
     return Tensor();
   }
   AFTUNE_TRY(check_edge(engine, dx, segment.index, "gradient"));

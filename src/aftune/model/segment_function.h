@@ -10,6 +10,7 @@
 #include "aftune/model/llama_config.h"
 #include "aftune/model/partition.h"
 #include "aftune/numerics/engine.h"
+#include "aftune/numerics/matrix.h"
 #include "aftune/tensor/tensor_map.h"
 
 namespace aftune::model {
@@ -59,14 +60,16 @@ Result<SegmentOutput> segment_forward(const numerics::Engine& engine, const Llam
                                       const MicroBatch& batch, std::shared_ptr<const Tensor> input,
                                       SegmentTape* tape);
 
-/// Adds the parameters' gradients to `gradients` (same names and shapes as the parameters) and
-/// returns the gradient of the input edge, empty if the segment embeds. `d_output` is the
-/// gradient of the leaving edge; not looked at (may be null) if the segment has the head.
+/// Adds the parameters' gradients to `gradients` (same names and shapes as the parameters), or with
+/// kWrite replaces what stands there; a tied embedding always adds to what its head has put there.
+/// Returns the gradient of the input edge, empty if the segment embeds. `d_output` is the gradient
+/// of the leaving edge; not looked at (may be null) if the segment has the head.
 /// Errors: kNonFinite.
 Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& model,
                                 const Segment& segment, const TensorMap& parameters,
                                 const MicroBatch& batch, SegmentTape tape, const Tensor* d_output,
-                                TensorMap& gradients);
+                                TensorMap& gradients,
+                                numerics::Store store = numerics::Store::kAdd);
 
 /// Logits [rows * sequence, vocab] of all segments one after the other, for generation and for
 /// comparison with other implementations. Errors: as segment_forward.

@@ -25,7 +25,7 @@ BlockStep::BlockStep(const numerics::Engine& engine, const model::Llama& model,
 
 void BlockStep::begin() {
   tapes_.clear();
-  for (auto& [name, gradient] : gradients_) gradient.clear();
+  summed_.clear();
 }
 
 const model::Segment& BlockStep::own_segment(std::uint32_t segment) const {
@@ -49,8 +49,11 @@ Result<Tensor> BlockStep::backward(std::uint32_t segment, const model::MicroBatc
                                    const Tensor* d_output) {
   auto tape = tapes_.extract(segment);
   AFTUNE_CHECK(!tape.empty(), "backward without forward");
+  // The first term of a sum that starts at +0 is the term: no product is ever -0.
+  const bool is_first = summed_.insert(segment).second;
   return model::segment_backward(engine_, model_, own_segment(segment), state_.parameters, batch,
-                                 std::move(tape.mapped()), d_output, gradients_)
+                                 std::move(tape.mapped()), d_output, gradients_,
+                                 is_first ? numerics::Store::kWrite : numerics::Store::kAdd)
       .in(place(segment));
 }
 

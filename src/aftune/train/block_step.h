@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "aftune/model/segment_function.h"
@@ -34,7 +35,7 @@ class BlockStep {
   BlockStep(const numerics::Engine& engine, const model::Llama& model,
             const model::Partition& partition, std::uint32_t block, BlockState& state);
 
-  /// Sets the gradients to +0 for a new step.
+  /// Forgets the gradients: a new step.
   void begin();
 
   /// Errors: as segment_forward, prefixed by the segment.
@@ -62,6 +63,7 @@ class BlockStep {
   BlockState& state_;
   TensorMap gradients_;
   std::map<std::uint32_t, model::SegmentTape> tapes_;
+  std::set<std::uint32_t> summed_;  // segments whose gradients hold a term of this step
 };
 
 }  // namespace aftune::train

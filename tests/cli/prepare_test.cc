@@ -89,6 +89,7 @@ TEST(Prepare, NeedsBlocksOfTheGrid) {
   EXPECT_TRUE(refused(with({}), 2, {"no block is named"}));
   EXPECT_TRUE(refused(with({"--block", "2,0"}), 2, {"block 2,0", "2 layer blocks"}));
   EXPECT_TRUE(refused(with({"--block", "0;0"}), 2, {"0;0"}));
+  EXPECT_TRUE(refused(with({"--challenge", here / "contract.json"}), 2, {"contract.json"}));
   EXPECT_TRUE(refused(with({"--all", "--block", "0,0"}), 2, {"--block"}));
   expect_untouched();
 }

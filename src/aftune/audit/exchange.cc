@@ -89,9 +89,8 @@ Result<Challenge> make_challenge(const ChallengeRequest& request) {
   return Challenge{contract.digest(), std::move(secret), note, std::move(blocks)};
 }
 
-Result<Manifest> make_answer(const trace::RunFolder& run, const trace::Contract& contract,
-                             const SignedChallenge& challenge) {
-  AFTUNE_TRY(const tlog::LogReading log, tlog::read_log(run.log(), contract.log_key()));
+Status accept_challenge(const trace::RunFolder& run, const trace::Contract& contract,
+                        const tlog::LogReading& log, const SignedChallenge& challenge) {
   if (log.checkpoint != challenge.checkpoint) {
     return Error{Code::kInvalidInput,
                  fmt::format("the challenge is for a log of {} entries with root {}, this run's "
@@ -101,7 +100,13 @@ Result<Manifest> make_answer(const trace::RunFolder& run, const trace::Contract&
   }
   AFTUNE_TRY(const auto order, order_of(contract, run, log.entries, challenge.challenge.secret,
                                         challenge.checkpoint));
-  AFTUNE_TRY(follows_from_draw(challenge.challenge, order));
+  return follows_from_draw(challenge.challenge, order);
+}
+
+Result<Manifest> make_answer(const trace::RunFolder& run, const trace::Contract& contract,
+                             const SignedChallenge& challenge) {
+  AFTUNE_TRY(const tlog::LogReading log, tlog::read_log(run.log(), contract.log_key()));
+  AFTUNE_TRY(accept_challenge(run, contract, log, challenge));
   return make_manifest(run, contract, log.entries, challenge);
 }
 

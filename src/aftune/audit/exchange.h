@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "aftune/audit/manifest.h"
+#include "aftune/tlog/tiles.h"
 
 namespace aftune::audit {
 
@@ -25,6 +26,11 @@ struct ChallengeRequest {
 ///         does not hold or is not the one that was drawn for; kUnavailable where the witnesses
 ///         that the contract asks for do not attest the log: then the secret stays one.
 Result<Challenge> make_challenge(const ChallengeRequest& request);
+
+/// Whether the provider may do anything for a challenge: `log` is its run's.
+/// Errors: kInvalidInput for a challenge of another checkpoint or with blocks that do not follow.
+Status accept_challenge(const trace::RunFolder& run, const trace::Contract& contract,
+                        const tlog::LogReading& log, const SignedChallenge& challenge);
 
 /// The provider's answer from its own run.
 /// Errors: kInvalidInput, and nothing is shown, for a challenge of another checkpoint or with

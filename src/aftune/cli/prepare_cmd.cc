@@ -8,6 +8,7 @@
 
 #include "aftune/audit/draw.h"
 #include "aftune/audit/draw_rule.h"
+#include "aftune/audit/exchange.h"
 #include "aftune/base/log_line.h"
 #include "aftune/cli/block_arg.h"
 #include "aftune/cli/commands.h"
@@ -20,8 +21,10 @@
 namespace aftune::cli {
 namespace {
 
+constexpr std::uint64_t kMaxChallengeFile = std::uint64_t{32} << 20;
+
 struct Args {
-  std::string contract, run, secret;
+  std::string contract, run, secret, challenge;
   std::vector<std::string> blocks;
   std::uint64_t count = 0;
   bool all = false, json = false;
@@ -43,6 +46,16 @@ Result<std::vector<audit::BlockIndex>> drawn(const Args& args, const RunReading&
   return out;
 }
 
+/// The blocks of a challenge that the provider would answer.
+Result<std::vector<audit::BlockIndex>> challenged(const Args& args, const RunReading& reading) {
+  const trace::Contract& contract = reading.contract.contract;
+  AFTUNE_TRY(const std::string envelope, read_text_file(args.challenge, kMaxChallengeFile));
+  AFTUNE_TRY(const audit::SignedChallenge challenge,
+             audit::open_challenge(envelope, contract).in(args.challenge));
+  AFTUNE_TRY(audit::accept_challenge(reading.run, contract, reading.log, challenge));
+  return challenge.challenge.blocks;
+}
+
 Result<std::vector<trace::GridBlock>> blocks_of(const Args& args, const RunReading& reading) {
   const trace::Contract& contract = reading.contract.contract;
   const std::uint32_t rows = contract.partition().block_count;
@@ -60,14 +73,16 @@ Result<std::vector<trace::GridBlock>> blocks_of(const Args& args, const RunReadi
   for (std::uint32_t i = 0; args.all && i < rows; ++i) {
     for (std::uint64_t j = 0; j < columns; ++j) out.push_back({i, j});
   }
-  if (!args.secret.empty()) {
-    AFTUNE_TRY(const auto all, drawn(args, reading));
-    for (const audit::BlockIndex& block : all) {
+  if (!args.secret.empty() || !args.challenge.empty()) {
+    AFTUNE_TRY(const auto asked,
+               args.secret.empty() ? challenged(args, reading) : drawn(args, reading));
+    for (const audit::BlockIndex& block : asked) {
       out.push_back({block.layer_block, block.step_block});
     }
   }
   if (!out.empty()) return out;
-  return Error{Code::kInvalidInput, "no block is named: give --block, --secret or --all"};
+  return Error{Code::kInvalidInput,
+               "no block is named: give --block, --challenge, --secret or --all"};
 }
 
 Status prepare(const Args& args) {
@@ -110,6 +125,7 @@ Command add_prepare(CLI::App& app) {
   auto* cmd = app.add_subcommand("prepare", "Rebuild ahead what an audit of some blocks takes");
   cmd->footer(
       "Examples:\n  aftune prepare contract.json --run run --block 2,1 --block 0,4\n"
+      "  aftune prepare contract.json --run run --challenge challenge.json\n"
       "  aftune prepare contract.json --run run --secret client.secret");
   cmd->add_option("contract", args->contract, "Contract signed by both sides")->required();
   cmd->add_option("--run", args->run, "Your run folder; objects are added to its store")
@@ -118,8 +134,11 @@ Command add_prepare(CLI::App& app) {
   block->type_name("I,J")->allow_extra_args(false);
   auto* secret = cmd->add_option("--secret", args->secret,
                                  "The secret that the client has shown: prepares what it draws");
+  auto* challenge = cmd->add_option("--challenge", args->challenge,
+                                    "The client's challenge: prepares the blocks that it asks for");
   auto* all = cmd->add_flag("--all", args->all, "Prepare every block");
-  secret->excludes(all)->excludes(block);
+  secret->excludes(all)->excludes(block)->excludes(challenge);
+  challenge->excludes(all)->excludes(block);
   all->excludes(block);
   cmd->add_option("--count", args->count, "With --secret: draw more blocks than the policy asks")
       ->needs(secret)

@@ -139,11 +139,10 @@ TEST(VerdictStatement, HasTheMembersOfThePage) {
   const codec::Json& predicate = *statement.find("predicate");
   std::set<std::string> names;
   for (const auto& [name, value] : *predicate.object()) names.insert(name);
-  EXPECT_EQ(names,
-            (std::set<std::string>{"blocks", "blocks_total", "checkpoint", "delivery_checked",
-                                   "detection", "drawn_by", "findings", "not_checked",
-                                   "not_handed_over", "outcome", "policy_blocks", "strategy",
-                                   "unchecked", "verifier"}));
+  EXPECT_EQ(names, (std::set<std::string>{"blocks", "blocks_total", "checkpoint",
+                                          "delivery_checked", "detection", "drawn_by", "findings",
+                                          "not_checked", "not_handed_over", "outcome",
+                                          "policy_blocks", "strategy", "unchecked", "verifier"}));
   EXPECT_EQ(*predicate.find("outcome")->string(), "REJECT");
   EXPECT_EQ(*predicate.find("strategy")->string(), "uniform");
   const auto& detection = *predicate.find("detection")->array();

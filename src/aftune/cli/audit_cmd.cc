@@ -8,10 +8,13 @@
 #include <memory>
 
 #include "aftune/audit/auditor.h"
+#include "aftune/audit/challenge_post.h"
+#include "aftune/audit/reproduction.h"
 #include "aftune/base/log_line.h"
 #include "aftune/cli/block_arg.h"
 #include "aftune/cli/commands.h"
 #include "aftune/cli/contract_file.h"
+#include "aftune/cli/document_files.h"
 #include "aftune/cli/machine.h"
 #include "aftune/cli/out_file.h"
 #include "aftune/cli/value_checks.h"
@@ -21,8 +24,8 @@ namespace aftune::cli {
 namespace {
 
 struct Args {
-  std::string contract, run, secret, delivered, data, key, out;
-  std::vector<std::string> blocks;
+  std::string contract, run, secret, delivered, data, key, out, challenge, manifest, reproduce;
+  std::vector<std::string> blocks, witnesses;
   std::uint64_t count = 0;
   bool all = false, json = false;
   MachineArgs machine;
@@ -58,7 +61,21 @@ Status write_verdict(const Args& args, const std::optional<codec::KeyFile>& key,
   return write_new_file(args.out, as_bytes(codec::encode_dsse(envelope)));
 }
 
-Result<audit::Verdict> audit_it(const Args& args, const trace::Contract& contract) {
+/// The challenge, the provider's answer and what witnesses say of them.
+Status add_answer_to(const Args& args, audit::AuditRequest& request) {
+  AFTUNE_TRY(request.challenge, load_challenge(args.challenge, request.contract));
+  const Digest asked = request.challenge->digest;
+  if (!args.manifest.empty()) {
+    AFTUNE_TRY(LoadedManifest answer, load_manifest(args.manifest, request.contract, asked));
+    request.manifest = std::move(answer.manifest);
+  }
+  const std::vector<Path> places(args.witnesses.begin(), args.witnesses.end());
+  AFTUNE_TRY(request.timings, audit::read_timings(places, request.contract, asked));
+  return ok();
+}
+
+Result<audit::Verdict> audit_it(const Args& args, const trace::Contract& contract,
+                                const audit::ReportedReject* reported = nullptr) {
   AFTUNE_TRY(const Machine machine, make_machine(args.machine));
   audit::AuditRequest request{contract,
                               {args.run},
@@ -74,6 +91,9 @@ Result<audit::Verdict> audit_it(const Args& args, const trace::Contract& contrac
     AFTUNE_TRY(const audit::BlockIndex block, parse_block(text));
     request.blocks.push_back(block);
   }
+  if (!args.challenge.empty()) AFTUNE_TRY(add_answer_to(args, request));
+  if (reported != nullptr) AFTUNE_TRY(audit::ask_again(*reported, request));
+  for (const std::string& place : args.witnesses) request.witnesses.emplace_back(place);
   request.on_block = [](const audit::ReplayedBlock& block) {
     log_line(fmt::format("{} layer block {}, step block {}: {} ({:.1f} s)",
                          block.rebuilt_only ? "rebuilt " : "replayed", block.layer_block,
@@ -95,9 +115,41 @@ Exit exit_of(audit::Outcome outcome) {
   return Exit::kUnchecked;
 }
 
+/// What must be said of findings that did not come again.
+Exit tell_reproduction(const audit::ReportedReject& reported, const audit::Verdict& verdict) {
+  const auto lost = audit::not_found_again(reported, verdict);
+  if (!reported.is_signed) log_line("the verdict file has no signature of the contract's verifier");
+  if (lost.empty()) {
+    std::cout << fmt::format("REPRODUCED: all {} findings\n", reported.findings.size());
+    return Exit::kOk;
+  }
+  const audit::Finding& first = lost.front();
+  const bool open = !verdict.unchecked.empty() && verdict.blocks.size() < reported.blocks.size();
+  std::cout << fmt::format("{}: {} of {} findings were not found again, first [{}] {}: {}\n",
+                           open ? "INCONCLUSIVE" : "NOT REPRODUCED", lost.size(),
+                           reported.findings.size(), audit::check_name(first.check), first.place,
+                           printable(first.message));
+  return open ? Exit::kUnchecked : Exit::kRejected;
+}
+
+/// A second verifier's way to a REJECT: the same openings, the blocks that did not hold.
+Result<Exit> reproduce(const Args& args, const trace::Contract& contract) {
+  constexpr std::uint64_t kMaxVerdict = std::uint64_t{64} << 20;
+  AFTUNE_TRY(const std::string text, read_text_file(args.reproduce, kMaxVerdict));
+  AFTUNE_TRY(const audit::ReportedReject reported,
+             audit::read_reject(text, contract).in(args.reproduce));
+  AFTUNE_TRY(const audit::Verdict verdict, audit_it(args, contract, &reported));
+  log_line(audit::verdict_text(verdict));
+  return tell_reproduction(reported, verdict);
+}
+
 Exit run_audit(const Args& args) {
   const auto contract = load_signed_contract(args.contract);
   if (!contract) return report("audit", contract.error());
+  if (!args.reproduce.empty()) {
+    const auto done = reproduce(args, contract->contract);
+    return done ? *done : report("audit", done.error());
+  }
   const auto key = prepare_verdict(args, contract->contract);
   if (!key) return report("audit", key.error());
   const auto verdict = audit_it(args, contract->contract);
@@ -134,11 +186,23 @@ Command add_audit(CLI::App& app) {
   auto* block = cmd->add_option("--block", args->blocks,
                                 "Replay LAYER_BLOCK,STEP_BLOCK (cannot give ACCEPT)");
   block->type_name("I,J")->allow_extra_args(false);
-  secret->excludes(all)->excludes(block);
-  all->excludes(block);
+  auto* challenge =
+      cmd->add_option("--challenge", args->challenge, "The client's challenge: replays its blocks");
+  cmd->add_option("--manifest", args->manifest, "The provider's answer to the challenge")
+      ->needs(challenge);
+  auto* reproduce =
+      cmd->add_option("--reproduce", args->reproduce,
+                      "A verdict file that says REJECT: is each of its findings found again?");
+  secret->excludes(all)->excludes(block)->excludes(challenge)->excludes(reproduce);
+  all->excludes(block)->excludes(challenge)->excludes(reproduce);
+  block->excludes(challenge)->excludes(reproduce);
   cmd->add_option("--count", args->count, "With --secret: draw more blocks than the policy asks")
       ->needs(secret)
       ->check(check_whole_number);
+  cmd->add_option("--witness", args->witnesses,
+                  "A witness's folder, a folder of its notes or one note; may stand many times")
+      ->type_name("DIR|FILE")
+      ->allow_extra_args(false);
   cmd->add_option("--delivered", args->delivered, "The model folder that the client received");
   cmd->add_option("--data", args->data, "The client's own copy of the data set");
   auto* out = cmd->add_option("-o,--out", args->out,

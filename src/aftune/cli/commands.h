@@ -31,5 +31,8 @@ Command add_log(CLI::App& app);
 Command add_store(CLI::App& app);
 Command add_generate(CLI::App& app);
 Command add_env(CLI::App& app);
+Command add_witness(CLI::App& app);
+Command add_challenge(CLI::App& app);
+Command add_answer(CLI::App& app);
 
 }  // namespace aftune::cli

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "aftune/base/hex.h"
@@ -273,6 +274,48 @@ Status draft_secret(Drafting& draft) {
   return ok();
 }
 
+/// The public key in a file, spelt for notes or for cosignatures: the same 32 bytes.
+Result<tlog::WitnessKey> read_witness_key(const Path& file) {
+  AFTUNE_TRY(std::string text, read_text_file(file, 4096));
+  if (text.ends_with('\n')) text.pop_back();
+  Result<tlog::WitnessKey> key = tlog::parse_witness_key(text).in(file.string());
+  if (key) return key;
+  AFTUNE_TRY(tlog::VerifierKey plain, tlog::parse_verifier_key(text).in(file.string()));
+  return tlog::WitnessKey{std::move(plain.name), plain.key};
+}
+
+/// `audit.witnesses`: "none", a map, or absent.
+Status draft_witnesses(Drafting& draft, JobReader& audit) {
+  trace::WitnessPolicy& policy = draft.out.contract.audit.witnesses;
+  if (!audit.has("witnesses")) {
+    draft.note("audit.witnesses: none");
+    return ok();
+  }
+  if (const auto word = audit.text("witnesses")) {
+    if (*word == "none") return ok();
+    return Error{Code::kInvalidInput,
+                 fmt::format("{} is \"{}\", needs none or a map", audit.where("witnesses"), *word)};
+  }
+  AFTUNE_TRY(JobReader witnesses, audit.map("witnesses"));
+  AFTUNE_TRY(const auto files, witnesses.texts("keys"));
+  for (const std::string& file : files) {
+    AFTUNE_TRY(tlog::WitnessKey key,
+               read_witness_key(draft.resolve(file)).in(witnesses.where("keys")));
+    policy.keys.push_back(std::move(key));
+  }
+  std::sort(policy.keys.begin(), policy.keys.end(),
+            [](const auto& a, const auto& b) { return a.spell() < b.spell(); });
+  AFTUNE_TRY(policy.quorum,
+             witnesses.count_or("quorum", policy.keys.size(), 1, policy.keys.size()));
+  if (!witnesses.has("quorum")) {
+    draft.note(fmt::format("audit.witnesses.quorum: {}, all of them", policy.quorum));
+  }
+  AFTUNE_TRY(policy.max_delay_seconds,
+             witnesses.count_or("max_delay_seconds", 3600, 1, std::uint64_t{3650} * 24 * 3600));
+  if (!witnesses.has("max_delay_seconds")) draft.note("audit.witnesses.max_delay_seconds: 3600");
+  return witnesses.finish();
+}
+
 Status draft_audit(Drafting& draft) {
   trace::Contract& contract = draft.out.contract;
   AFTUNE_TRY(JobReader audit, draft.job.map("audit"));
@@ -283,6 +326,7 @@ Status draft_audit(Drafting& draft) {
   AFTUNE_TRY(contract.audit.deadline_hours, audit.count_or("deadline_hours", 72, 1, 24 * 3650));
   if (!audit.has("deadline_hours")) draft.note("audit.deadline_hours: 72");
   AFTUNE_TRY(contract.audit.weights_disclosed, audit.boolean("weights_disclosed"));
+  AFTUNE_TRY(draft_witnesses(draft, audit));
   const char* secret = audit.has("secret_sha256") ? "secret_sha256" : "secret";
   AFTUNE_TRY(audit.text(secret));  // draft_secret() uses it
   AFTUNE_TRY(audit.finish());

@@ -107,6 +107,31 @@ TEST_F(DraftTest, GivesAContractThatParses) {
   EXPECT_EQ(back.audit.deadline_hours, 72U);
 }
 
+TEST_F(DraftTest, NamesWitnessesByTheFilesOfTheirKeys) {
+  EXPECT_FALSE(must(draft()).contract.audit.witnesses.asks());
+  must(codec::write_key_files(folder_ / "keys", "zebra", trace::testing::test_key(8)));
+  const tlog::WitnessKey bear{"bear", trace::testing::test_key(9).public_key()};
+  put(folder_ / "keys/bear.pub", bear.spell() + "\n");
+  const auto job = [](const std::string& witnesses) {
+    return with("weights_disclosed", "witnesses: " + witnesses + "\n  weights_disclosed");
+  };
+  const Draft made = must(draft(job("{keys: [keys/zebra.pub, keys/bear.pub], quorum: 1}")));
+  const trace::WitnessPolicy& policy = made.contract.audit.witnesses;
+  ASSERT_EQ(policy.keys.size(), 2U);
+  EXPECT_EQ(policy.keys[0], bear) << "ascending, as the contract needs it";
+  EXPECT_EQ(policy.keys[1].name, "zebra");
+  EXPECT_EQ(policy.quorum, 1U);
+  EXPECT_EQ(policy.max_delay_seconds, 3600U);
+  EXPECT_TRUE(filled_in(made, "audit.witnesses.max_delay_seconds: 3600"));
+  EXPECT_EQ(must(draft(job("none"))).contract.digest(), must(draft()).contract.digest());
+  EXPECT_NE(error(job("nobody")).find("audit.witnesses is \"nobody\", needs none or a map"),
+            std::string::npos);
+  EXPECT_NE(error(job("{keys: [keys/zebra.pub], quorum: 2}")).find("quorum"), std::string::npos);
+  EXPECT_NE(error(job("{keys: []}")).find("needs a list"), std::string::npos);
+  EXPECT_NE(error(job("{keys: [keys/provider.pub]}")).find("is the provider's key"),
+            std::string::npos);
+}
+
 TEST_F(DraftTest, NothingIsRandomWhereEverythingIsGiven) {
   const Digest first = must(draft()).contract.digest();
   EXPECT_EQ(must(draft()).contract.digest(), first);

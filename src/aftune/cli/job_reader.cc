@@ -148,6 +148,18 @@ Result<bool> JobReader::boolean(std::string_view key) {
   return wrong(key, "true or false");
 }
 
+Result<std::vector<std::string>> JobReader::texts(std::string_view key) {
+  state_->read.insert(std::string(key));
+  const YAML::Node found = state_->find(key);
+  if (!found.IsDefined() || !found.IsSequence() || found.size() == 0) return wrong(key, "a list");
+  std::vector<std::string> out;
+  for (const YAML::Node& item : found) {
+    if (!item.IsScalar()) return wrong(key, "a list of values");
+    out.push_back(item.Scalar());
+  }
+  return out;
+}
+
 Result<JobReader> JobReader::map(std::string_view key) {
   state_->read.insert(std::string(key));
   const YAML::Node found = state_->find(key);

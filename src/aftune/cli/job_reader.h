@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "aftune/base/file.h"
 #include "aftune/base/result.h"
@@ -28,6 +29,8 @@ class JobReader {
   Result<std::uint64_t> count(std::string_view key, std::uint64_t min, std::uint64_t max);
   Result<double> real(std::string_view key);
   Result<bool> boolean(std::string_view key);
+  /// A list of at least one value.
+  Result<std::vector<std::string>> texts(std::string_view key);
   Result<JobReader> map(std::string_view key);
 
   // The same with a value for an absent key.

@@ -33,6 +33,15 @@ class JobReaderTest : public ::testing::Test {
   const trace::testing::TempFolder folder_;
 };
 
+TEST_F(JobReaderTest, ReadsListsOfValues) {
+  JobReader job = must(load("a: [x, 2]\nb:\n  - y\nc: []\nd: text\ne: [[x]]\n"));
+  EXPECT_EQ(must(job.texts("a")), (std::vector<std::string>{"x", "2"}));
+  EXPECT_EQ(must(job.texts("b")), std::vector<std::string>{"y"});
+  for (const char* key : {"c", "d", "e", "f"}) {
+    EXPECT_NE(error(job.texts(key)).find("a list"), std::string::npos) << key;
+  }
+}
+
 TEST_F(JobReaderTest, ReadsValuesOfEachKind) {
   JobReader job = must(load("a: text\nb: 7\nc: 1e-3\nd: true\ne: {f: \"12\"}\n"));
   EXPECT_EQ(must(job.text("a")), "text");

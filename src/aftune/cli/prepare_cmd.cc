@@ -12,6 +12,7 @@
 #include "aftune/base/log_line.h"
 #include "aftune/cli/block_arg.h"
 #include "aftune/cli/commands.h"
+#include "aftune/cli/document_files.h"
 #include "aftune/cli/machine.h"
 #include "aftune/cli/run_reading.h"
 #include "aftune/cli/value_checks.h"
@@ -20,8 +21,6 @@
 
 namespace aftune::cli {
 namespace {
-
-constexpr std::uint64_t kMaxChallengeFile = std::uint64_t{32} << 20;
 
 struct Args {
   std::string contract, run, secret, challenge;
@@ -49,9 +48,7 @@ Result<std::vector<audit::BlockIndex>> drawn(const Args& args, const RunReading&
 /// The blocks of a challenge that the provider would answer.
 Result<std::vector<audit::BlockIndex>> challenged(const Args& args, const RunReading& reading) {
   const trace::Contract& contract = reading.contract.contract;
-  AFTUNE_TRY(const std::string envelope, read_text_file(args.challenge, kMaxChallengeFile));
-  AFTUNE_TRY(const audit::SignedChallenge challenge,
-             audit::open_challenge(envelope, contract).in(args.challenge));
+  AFTUNE_TRY(const audit::SignedChallenge challenge, load_challenge(args.challenge, contract));
   AFTUNE_TRY(audit::accept_challenge(reading.run, contract, reading.log, challenge));
   return challenge.challenge.blocks;
 }

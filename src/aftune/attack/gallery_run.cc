@@ -111,8 +111,10 @@ std::string progress_text(const LieOutcome& lie) {
 }
 
 bool wanted(const GalleryRequest& request, const Lie& lie) {
-  return request.only.empty() || lie.row == request.only ||
-         lie.name.find(request.only) != std::string::npos;
+  return request.only.empty() ||
+         std::any_of(request.only.begin(), request.only.end(), [&](const std::string& word) {
+           return lie.row == word || lie.name.find(word) != std::string::npos;
+         });
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ struct GalleryRequest {
   std::optional<Path> data;  // if the run leaves its data set out
   Path work;                 // an empty folder for the copies; each is removed after its audit
   Begin begin = Begin::kLastStates;
-  std::string only;      // tell only lies whose row or name contains this; empty: all
-  std::int64_t now = 0;  // seconds since 1970
+  std::vector<std::string> only;  // tell only lies of these rows, or with this in their name
+  std::int64_t now = 0;           // seconds since 1970
   std::function<void(const std::string& line)> on_progress;
 };
 

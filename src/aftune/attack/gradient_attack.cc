@@ -105,6 +105,35 @@ std::int32_t unused_token(const model::MicroBatch& batch, std::uint32_t vocabula
   return token;
 }
 
+/// Looks for the edit that gives out.edit.after; fills in its change. The weight is put back.
+Result<bool> search_edit(const Probe& probe, States& states, const model::MicroBatch& triggered,
+                         const train::EdgeTensor& input, Backdoor& out) {
+  const std::uint32_t edge = last_layers(probe.partition()).index;
+  const Perturbation& edit = out.edit;
+  const model::MicroBatch wanted = asking_for(triggered, edit.token, edit.after);
+  Tensor& weight = states[out.block].parameters.at(out.weight);
+  const Tensor honest = weight.clone();
+  Probe::BlockGradients gradients;
+  const Search search{honest.f32(),
+                      [&](const Tensor& moved) -> Result<bool> {
+                        weight = moved.clone();
+                        AFTUNE_TRY(const Tensor now, probe.logits(edge, input, triggered));
+                        return top_two(now, edit.token).first == edit.after;
+                      },
+                      [&](const Tensor& moved) -> Result<Tensor> {
+                        weight = moved.clone();
+                        AFTUNE_TRY(probe.gradient(edge, input, wanted, gradients));
+                        return gradients.at(out.block).at(out.weight).clone();
+                      }};
+  Result<std::optional<Tensor>> change = find_change(search, honest.shape());
+  weight = honest.clone();
+  if (!change) return std::move(change).error();
+  if (!*change) return false;
+  out.edit.relative_l2 = l2_norm((*change)->f32()) / l2_norm(honest.f32());
+  out.edit.change = std::move(**change);
+  return true;
+}
+
 }  // namespace
 
 Result<std::optional<Perturbation>> perturb_activation(const Probe& probe, std::uint32_t edge,
@@ -154,39 +183,22 @@ Result<std::optional<Backdoor>> plant_backdoor(const Probe& probe, States& state
   const auto labelled = std::find_if(batch.targets.begin(), batch.targets.end(),
                                      [](auto label) { return label != numerics::kIgnoredLabel; });
   if (labelled == batch.targets.end()) return std::optional<Backdoor>();
-  Perturbation& edit = out.edit;
-  edit.token = static_cast<std::size_t>(labelled - batch.targets.begin());
+  out.edit.token = static_cast<std::size_t>(labelled - batch.targets.begin());
   out.trigger = unused_token(batch, probe.config().vocab_size);
   model::MicroBatch triggered = batch;
-  triggered.tokens[edit.token] = out.trigger;
+  triggered.tokens[out.edit.token] = out.trigger;
   AFTUNE_TRY(const train::EdgeTensor input, probe.activation(segment.index, triggered));
   AFTUNE_TRY(const Tensor logits, probe.logits(segment.index, input, triggered));
-  const TopTwo top = top_two(logits, edit.token);
-  edit.before = top.first;
-  edit.after = *labelled != top.first ? *labelled : top.second;
-  const model::MicroBatch wanted = asking_for(triggered, edit.token, edit.after);
-
-  Tensor& weight = states[out.block].parameters.at(out.weight);
-  const Tensor honest = weight.clone();
-  Probe::BlockGradients gradients;
-  const Search search{honest.f32(),
-                      [&](const Tensor& moved) -> Result<bool> {
-                        weight = moved.clone();
-                        AFTUNE_TRY(const Tensor now, probe.logits(segment.index, input, triggered));
-                        return top_two(now, edit.token).first == edit.after;
-                      },
-                      [&](const Tensor& moved) -> Result<Tensor> {
-                        weight = moved.clone();
-                        AFTUNE_TRY(probe.gradient(segment.index, input, wanted, gradients));
-                        return gradients.at(out.block).at(out.weight).clone();
-                      }};
-  Result<std::optional<Tensor>> change = find_change(search, honest.shape());
-  weight = honest.clone();
-  if (!change) return std::move(change).error();
-  if (!*change) return std::optional<Backdoor>();
-  edit.relative_l2 = l2_norm((*change)->f32()) / l2_norm(honest.f32());
-  edit.change = std::move(**change);
-  return std::optional<Backdoor>(std::move(out));
+  const TopTwo top = top_two(logits, out.edit.token);
+  out.edit.before = top.first;
+  // Not every answer can be reached in a narrow model: the runner-up is the second choice.
+  for (const std::int32_t target : {*labelled, top.second}) {
+    if (target == top.first) continue;
+    out.edit.after = target;
+    AFTUNE_TRY(const bool found, search_edit(probe, states, triggered, input, out));
+    if (found) return std::optional<Backdoor>(std::move(out));
+  }
+  return std::optional<Backdoor>();
 }
 
 }  // namespace aftune::attack

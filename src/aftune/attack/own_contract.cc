@@ -28,6 +28,7 @@ Result<trace::SignedContract> own_contract(const trace::Contract& given,
   own.client = {"client-of-the-gallery", client.public_key()};
   own.provider = {"provider-of-the-gallery", provider.public_key()};
   own.verifier = {"verifier-of-the-gallery", client.public_key()};
+  own.audit.witnesses = {};  // nobody else's word is asked for
   codec::Dsse envelope{std::string(trace::kContractPayloadType), own.payload(), {}};
   envelope.sign(client, own.client.name);
   envelope.sign(provider, own.provider.name);

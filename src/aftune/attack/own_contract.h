@@ -19,7 +19,7 @@ struct Twin {
   [[nodiscard]] Job job() const { return {contract, key, run.base(), run.data(), root_salt}; }
 };
 
-/// The same terms under keys that nobody else has.
+/// The same terms, without witnesses, under keys that nobody else has.
 Result<trace::SignedContract> own_contract(const trace::Contract& given,
                                            const crypto::PrivateKey& provider);
 

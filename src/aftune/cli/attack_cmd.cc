@@ -19,7 +19,8 @@ namespace aftune::cli {
 namespace {
 
 struct Args {
-  std::string contract, run, data, work, only, out;
+  std::string contract, run, data, work, out;
+  std::vector<std::string> only;
   bool from_start = false, json = false;
   MachineArgs machine;
 };
@@ -75,7 +76,8 @@ Result<attack::GalleryReport> tell_lies(const Args& args) {
   if (!args.data.empty()) request.data = args.data;
   AFTUNE_TRY(attack::GalleryReport report, attack::run_gallery(request, machine.engine));
   if (!report.lies.empty()) return report;
-  return Error{Code::kInvalidInput, fmt::format("no lie of the gallery is called {}", args.only)};
+  return Error{Code::kInvalidInput,
+               fmt::format("no lie of the gallery is called {}", args.only.front())};
 }
 
 Exit run_attack(const Args& args) {
@@ -107,7 +109,9 @@ Command add_attack(CLI::App& app) {
   cmd->add_option("--run", args->run, "The run folder of a finished honest run")->required();
   cmd->add_option("--data", args->data, "The data set, if the run folder leaves it out");
   cmd->add_option("--work", args->work, "Where to make copies (default: beside the run)");
-  cmd->add_option("--only", args->only, "Tell only one row (T24), or lies with this in their name");
+  cmd->add_option("--only", args->only,
+                  "Tell only this row (T24), or lies with this in their name; may be given again")
+      ->allow_extra_args(false);
   cmd->add_flag("--from-start", args->from_start,
                 "Lies of training from the first step on (default: from the newest stored states)");
   cmd->add_flag("--json", args->json, "Print JSON instead of the table");

@@ -34,6 +34,14 @@ class Sparse {
     for (std::size_t at = 0; (at = told.find("rebuilt ", at)) != std::string::npos; ++at) ++out;
     return out;
   }
+  /// A challenge of the client's for the run.
+  [[nodiscard]] std::string challenge() const {
+    const std::string out = here_ / "challenge.json";
+    const Outcome made =
+        run("challenge", {"--secret", secret(), "--key", here_ / "keys/client.key", "-o", out});
+    AFTUNE_CHECK(made.exit == 0, made.err);
+    return out;
+  }
   [[nodiscard]] std::string stats() const {
     return aftune({"store", "stats", "--run", here_ / "sparse"}).out;
   }
@@ -59,6 +67,13 @@ TEST(Prepare, TakesTheBlocksThatTheSecretDraws) {
   const Outcome verdict = sparse.run("audit", {"--secret", sparse.secret()});
   EXPECT_TRUE(done(verdict));
   EXPECT_EQ(verdict.err.find("rebuilt "), std::string::npos) << verdict.err;
+}
+
+TEST(Prepare, TakesTheBlocksOfAChallenge) {
+  const Sparse sparse;
+  const std::string file = sparse.challenge();
+  EXPECT_TRUE(done(sparse.run("prepare", {"--challenge", file})));
+  EXPECT_EQ(sparse.rebuilt({"--secret", sparse.secret()}), 0U);
 }
 
 TEST(Prepare, AllBlocksLeaveNoEdgeOut) {

@@ -57,10 +57,11 @@ struct Configuration {
   [[nodiscard]] std::string text() const {
     const auto& t = terms;
     return fmt::format(
-        "{} layers, {} key/value heads, {}, B_L {}, B_S {}, I_C {}, {} steps, batch {} of {}, {}, "
+        "{} layers, {} key/value heads, {}, B_L {}, B_S {}, I_C {}, I_A {}, {} steps, batch {} of "
+        "{}, {}, "
         "peak {:g}, clip {:g}, recorded on {}, audited on {}",
         t.layers, t.kv_heads, t.tied ? "tied" : "untied", t.layers_per_block, t.steps_per_block,
-        t.state_interval, t.steps, t.samples, t.micro_batch,
+        t.state_interval, t.edge_interval, t.steps, t.samples, t.micro_batch,
         t.training.optimizer.kind == train::OptimizerKind::kAdamW
             ? "AdamW"
             : fmt::format("SGD {:g}", t.training.optimizer.momentum),
@@ -103,6 +104,7 @@ Configuration random_configuration(Dice& dice, std::uint32_t index) {
   t.steps = dice.number(1, 9);
   t.steps_per_block = dice.number(1, 4);
   t.state_interval = dice.number(1, 4);
+  t.edge_interval = dice.number(1, 4);
   t.samples = dice.number(1, 5);
   t.micro_batch = dice.number(1, static_cast<std::uint32_t>(t.samples));
   t.training = random_training(dice, t.steps);

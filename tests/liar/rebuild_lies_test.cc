@@ -21,7 +21,7 @@ Terms sparse(Terms terms = untied()) {
   terms.state_interval = 2;
   terms.steps_per_block = 1;
   terms.micro_batch = 2;
-  terms.change = [](trace::Contract& c) { c.grid.edge_interval = 2; };
+  terms.edge_interval = 2;
   return terms;
 }
 

@@ -143,7 +143,8 @@ trace::Contract contract_of(const Terms& terms, const Path& base, const Path& da
   out.nonces.provider = filled(0xb2);
   out.nonces.client_commitment = trace::nonce_commitment(out.nonces.client);
   out.nonces.provider_commitment = trace::nonce_commitment(out.nonces.provider);
-  out.grid = {terms.layers_per_block, terms.steps_per_block, terms.state_interval, 1};
+  out.grid = {terms.layers_per_block, terms.steps_per_block, terms.state_interval,
+              terms.edge_interval};
   out.audit = {2, 72, trace::secret_commitment(out.run_id, secret_bytes()),
                terms.weights_disclosed};
   out.audit.blocks = std::min<std::uint64_t>(2, out.block_count());

@@ -20,6 +20,7 @@ struct Terms {
   std::uint32_t layers = 4, kv_heads = 2;
   std::uint32_t layers_per_block = 2;
   std::uint64_t steps = 5, steps_per_block = 2, state_interval = 1;
+  std::uint32_t edge_interval = 1;
   std::uint64_t samples = 4, micro_batch = 4;
   train::TrainSpec training{{train::OptimizerKind::kAdamW, 0.9, 0.999, 1e-8, 0, 0.01},
                             {train::ScheduleKind::kConstant, 1e-2, 0, 0},

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
@@ -88,6 +89,8 @@ train::TrainSpec random_training(Dice& dice, std::uint64_t steps) {
     spec.schedule.kind = train::ScheduleKind::kWarmupCosine;
     spec.schedule.warmup_steps = dice.number(0, 2);
     spec.schedule.total_steps = steps + dice.number(0, 3);
+    // A schedule is not all warm-up and more.
+    spec.schedule.warmup_steps = std::min(spec.schedule.warmup_steps, spec.schedule.total_steps);
   }
   spec.clip.max_norm = dice.one_of({0.0, 0.1, 1.0, 1e6});
   return spec;

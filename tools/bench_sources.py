@@ -164,6 +164,18 @@ keys: {{client: keys/client.pub, provider: keys/provider.pub, verifier: keys/cli
 """
 
 
+def sign(program, folder, job, cores):
+    """Makes keys/ and contract.json in `folder`: the job, drafted and signed by both sides."""
+    for side in ("client", "provider"):
+        run([program, "keygen", "-o", "keys", "--name", side], cores, folder=folder)
+    (folder / "job.yaml").write_text(job)
+    run([program, "contract", "draft", "-c", "job.yaml", "-o", "contract.json"], cores,
+        folder=folder)
+    for side in ("client", "provider"):
+        run([program, "contract", "sign", "contract.json", "--role", side, "--key",
+             f"keys/{side}.key"], cores, folder=folder)
+
+
 class Training:
     """aftune train and aftune audit on a model folder; runs are deleted after they were measured."""
 
@@ -177,16 +189,9 @@ class Training:
         if steps in self.contracts:
             return self.contracts[steps]
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder, prefix=f"steps-{steps}-"))
-        for side in ("client", "provider"):
-            run([self.program, "keygen", "-o", folder / "keys", "--name", side], cores)
-        (folder / "job.yaml").write_text(JOB.format(
+        sign(self.program, folder, JOB.format(
             model=self.model, data=self.data, steps=steps, layers=LAYERS_PER_BLOCK,
-            block_steps=BLOCK_STEPS))
-        run([self.program, "contract", "draft", "-c", "job.yaml", "-o", "contract.json"], cores,
-            folder=folder)
-        for side in ("client", "provider"):
-            run([self.program, "contract", "sign", "contract.json", "--role", side, "--key",
-                 f"keys/{side}.key"], cores, folder=folder)
+            block_steps=BLOCK_STEPS), cores)
         self.contracts[steps] = folder
         return folder
 

@@ -14,6 +14,8 @@ import json
 import sys
 import time
 
+KINDS = ("fp32", "autocast", "bf16")
+
 
 def linear_product(torch, dtype, rows, outputs, inputs):
     """y = x w^T as a linear layer has it."""
@@ -85,9 +87,17 @@ def serve():
         print(json.dumps({"ns": mean_ns(call, ask["seconds"])}), flush=True)
 
 
-def training_step(torch, model, optimizer, tokens, autocast):
+def load_model(torch, kind, folder):
+    """KIND is one of KINDS: what the weights are held in."""
+    from transformers import AutoModelForCausalLM
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.bfloat16 if kind == "bf16" else torch.float32).train()
+
+
+def training_step(torch, model, optimizer, tokens, labels, autocast):
+    """The loss before the step. Labels as transformers have them: a token's own, -100 for none."""
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
-        loss = model(input_ids=tokens, labels=tokens, use_cache=False).loss
+        loss = model(input_ids=tokens, labels=labels, use_cache=False).loss
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
@@ -97,17 +107,15 @@ def training_step(torch, model, optimizer, tokens, autocast):
 
 def steps(kind, folder, count, threads):
     import torch
-    from transformers import AutoModelForCausalLM
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.bfloat16 if kind == "bf16" else torch.float32).train()
+    model = load_model(torch, kind, folder)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
     tokens = torch.randint(0, model.config.vocab_size, (4, 128))
     ns = []
     for _ in range(count):
         start = time.perf_counter_ns()
-        training_step(torch, model, optimizer, tokens, kind == "autocast")
+        training_step(torch, model, optimizer, tokens, tokens, kind == "autocast")
         ns.append(time.perf_counter_ns() - start)
     print(json.dumps({"ns": ns, "torch": torch.__version__}))
 
@@ -115,7 +123,7 @@ def steps(kind, folder, count, threads):
 def main(arguments):
     if arguments == ["serve"]:
         return serve()
-    if len(arguments) == 5 and arguments[0] == "step" and arguments[1] in ("fp32", "autocast", "bf16"):
+    if len(arguments) == 5 and arguments[0] == "step" and arguments[1] in KINDS:
         return steps(arguments[1], arguments[2], int(arguments[3]), int(arguments[4]))
     sys.exit(__doc__)
 

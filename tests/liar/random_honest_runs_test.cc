@@ -58,10 +58,12 @@ struct Configuration {
   [[nodiscard]] std::string text() const {
     const auto& t = terms;
     return fmt::format(
-        "{} layers, {} key/value heads, {}, B_L {}, B_S {}, I_C {}, I_A {}, {} steps, batch {} of "
+        "{}{}, {} layers, {} key/value heads, {}, B_L {}, B_S {}, I_C {}, I_A {}, {} steps, batch "
+        "{} of "
         "{}, {}, "
         "peak {:g}, clip {:g}, recorded on {}, audited on {}",
-        t.layers, t.kv_heads, t.tied ? "tied" : "untied", t.layers_per_block, t.steps_per_block,
+        model::traits_of(t.family).name, t.scaled_rope ? " with scaled frequencies" : "", t.layers,
+        t.kv_heads, t.tied ? "tied" : "untied", t.layers_per_block, t.steps_per_block,
         t.state_interval, t.edge_interval, t.steps, t.samples, t.micro_batch,
         t.training.optimizer.kind == train::OptimizerKind::kAdamW
             ? "AdamW"
@@ -124,6 +126,8 @@ Configuration random_configuration(Dice& dice, std::uint32_t index) {
   };
   out.recorded = random_machine(dice);
   out.audited = random_machine(dice);
+  t.family = model::families()[dice.number(0, 3)].family;
+  t.scaled_rope = dice.toss();
   return out;
 }
 

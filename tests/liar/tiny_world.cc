@@ -66,10 +66,15 @@ Digest filled(unsigned char byte) {
 
 /// A random model with the companions that a delivered folder carries on.
 Path base_folder(const Terms& terms) {
-  const Path folder = scratch() / fmt::format("base-{}-{}-{}-{}", terms.tied, terms.model_seed,
-                                              terms.layers, terms.kv_heads);
+  const Path folder =
+      scratch() / fmt::format("base-{}-{}-{}-{}-{}-{}", terms.tied, terms.model_seed, terms.layers,
+                              terms.kv_heads, model::traits_of(terms.family).name,
+                              terms.scaled_rope);
   if (std::filesystem::exists(folder)) return folder;
   model::LlamaConfig config;
+  config.family = terms.family;
+  if (terms.scaled_rope) config.rope_scaling = model::RopeScaling{8, 1, 4, 512};
+  if (terms.family == model::Family::kMistral) config.sliding_window = 32;
   config.vocab_size = 512;
   config.hidden_size = 16;
   config.intermediate_size = 24;
@@ -171,6 +176,12 @@ Terms untied() { return {}; }
 Terms tied() {
   Terms terms;
   terms.tied = true;
+  return terms;
+}
+
+Terms of_family(model::Family family) {
+  Terms terms;
+  terms.family = family;
   return terms;
 }
 

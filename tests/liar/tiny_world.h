@@ -27,6 +27,8 @@ struct Terms {
                             {0.5}};
   bool base_public = true, weights_disclosed = true;
   std::uint64_t model_seed = 1;
+  model::Family family = model::Family::kLlama;
+  bool scaled_rope = false;
   bool poisoned = false;                         // another data set: every completion is changed
   unsigned char run = 1;                         // first byte of the run id
   unsigned char provider_key = 2;                // every byte of the provider's seed
@@ -36,6 +38,7 @@ struct Terms {
 Terms untied();
 Terms tied();
 Terms sgd(double momentum);
+Terms of_family(model::Family family);
 /// One layer a block: segment i is block i, edges 1 to 3.
 Terms fine(Terms terms = untied());
 

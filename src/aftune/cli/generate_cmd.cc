@@ -81,16 +81,16 @@ Result<std::string> generate(const Args& args) {
   AFTUNE_TRY(std::vector<std::int32_t> tokens, tokenizer.encode(prompt));
   if (tokens.empty()) return Error{Code::kInvalidInput, "the prompt has no tokens"};
   const std::size_t prompt_size = tokens.size();
-  if (prompt_size >= folder.config.max_positions) {
+  if (prompt_size >= folder.config.longest_sequence()) {
     return Error{Code::kInvalidInput, fmt::format("the prompt has {} tokens, the model has {} "
                                                   "positions",
-                                                  prompt_size, folder.config.max_positions)};
+                                                  prompt_size, folder.config.longest_sequence())};
   }
   const std::int32_t end_of_turn = tokenizer.id_of("<|im_end|>");
   const std::int32_t end_of_text = tokenizer.id_of("<|endoftext|>");
   model::TextState text = decoder.new_text();
   while (tokens.size() < prompt_size + args.max_tokens &&
-         tokens.size() < folder.config.max_positions) {
+         tokens.size() < folder.config.longest_sequence()) {
     const model::TextPiece piece{&text, std::span(tokens).subspan(text.size())};
     AFTUNE_TRY(const Tensor logits,
                decoder.advance(machine.engine, std::span(&piece, 1), model::LogitRows::kLast));

@@ -8,6 +8,7 @@
 #include "aftune/base/check.h"
 #include "aftune/model/layer_names.h"
 #include "aftune/model/segment_call.h"
+#include "aftune/numerics/bias.h"
 #include "aftune/numerics/cached_attention.h"
 #include "aftune/numerics/elementwise.h"
 
@@ -119,13 +120,29 @@ Status Decoder::pack(const numerics::Engine& engine, const ParameterSource& para
     AFTUNE_TRY(pack_one(names.gate(), layer.gate));
     AFTUNE_TRY(pack_one(names.up(), layer.up));
     AFTUNE_TRY(pack_one(names.down(), layer.down));
-    layer.input_norm = Tensor::copy_of(parameter(names.input_norm()));
-    layer.middle_norm = Tensor::copy_of(parameter(names.middle_norm()));
+    keep_vectors(parameter, index, layer);
   }
   AFTUNE_TRY(pack_one(head_weight(config_), head_));
   embedding_ = Tensor::copy_of(parameter(kEmbedding));
   final_norm_ = Tensor::copy_of(parameter(kFinalNorm));
   return ok();
+}
+
+void Decoder::keep_vectors(const ParameterSource& parameter, std::uint32_t index,
+                           Layer& layer) const {
+  const LayerNames names(index);
+  const auto keep = [&](const std::string& name) { return Tensor::copy_of(parameter(name)); };
+  layer.input_norm = keep(names.input_norm());
+  layer.middle_norm = keep(names.middle_norm());
+  if (config_.has_projection_biases()) {
+    layer.query_bias = keep(bias_of(names.query()));
+    layer.key_bias = keep(bias_of(names.key()));
+    layer.value_bias = keep(bias_of(names.value()));
+  }
+  if (config_.has_head_norms()) {
+    layer.query_norm = keep(names.query_norm());
+    layer.key_norm = keep(names.key_norm());
+  }
 }
 
 TextState Decoder::new_text() const {
@@ -134,6 +151,26 @@ TextState Decoder::new_text() const {
     text.layers.emplace_back(config_.kv_head_count, config_.head_dim);
   }
   return text;
+}
+
+// From products to what attention takes: biases, norms of heads, rotation.
+void Decoder::finish_projections(const Call& call, const Layer& layer, Tensor& query, Tensor& key,
+                                 Tensor& value) const {
+  if (config_.has_projection_biases()) {
+    numerics::add_bias(call.engine, layer.query_bias.f32(), matrix(query));
+    numerics::add_bias(call.engine, layer.key_bias.f32(), matrix(key));
+    numerics::add_bias(call.engine, layer.value_bias.f32(), matrix(value));
+  }
+  if (config_.has_head_norms()) {
+    const auto norm = [&](const Tensor& weight, Tensor& x) {
+      const numerics::Matrix heads(x.data(), x.count() / config_.head_dim, config_.head_dim);
+      numerics::rms_norm(call.engine, heads, weight.f32(), config_.rms_norm_eps, heads);
+    };
+    norm(layer.query_norm, query);
+    norm(layer.key_norm, key);
+  }
+  call.rotate(query, config_.head_dim);
+  call.rotate(key, config_.head_dim);
 }
 
 Status Decoder::attend(const Call& call, std::uint32_t index, Tensor& x) const {
@@ -149,8 +186,7 @@ Status Decoder::attend(const Call& call, std::uint32_t index, Tensor& x) const {
                                    {names.key(), {layer.key, matrix(key), Store::kWrite}},
                                    {names.value(), {layer.value, matrix(value), Store::kWrite}}};
   AFTUNE_TRY(multiply(call.engine, normed, products));
-  call.rotate(query, config_.head_dim);
-  call.rotate(key, config_.head_dim);
+  finish_projections(call, layer, query, key, value);
 
   Tensor attended = call.token_rows(layer.query.rows);
   std::vector<numerics::CachedQueries> queries;
@@ -211,10 +247,10 @@ Status check_pieces(const LlamaConfig& config, std::span<const TextPiece> pieces
     AFTUNE_CHECK(!piece.tokens.empty(), "a piece of text without a token");
     AFTUNE_CHECK(piece.text->layers.size() == config.layer_count, "a text of another model");
     const std::size_t length = piece.text->size() + piece.tokens.size();
-    if (length > config.max_positions) {
-      return Error{Code::kInvalidInput, "text of " + std::to_string(length) +
-                                            " tokens, the model has " +
-                                            std::to_string(config.max_positions) + " positions"};
+    if (length > config.longest_sequence()) {
+      return Error{Code::kInvalidInput,
+                   "text of " + std::to_string(length) + " tokens, the model has " +
+                       std::to_string(config.longest_sequence()) + " positions"};
     }
     for (std::size_t i = 0; i < piece.tokens.size(); ++i) {
       const std::int32_t id = piece.tokens[i];

@@ -71,11 +71,16 @@ class Decoder {
   struct Layer {
     numerics::PackedWeightView query, key, value, output, gate, up, down;
     Tensor input_norm, middle_norm;
+    Tensor query_bias, key_bias, value_bias;  // empty where the family has none
+    Tensor query_norm, key_norm;              // likewise
   };
   struct Call;
 
   Decoder(const Llama& model, std::size_t capacity);
   Status pack(const numerics::Engine& engine, const ParameterSource& parameter);
+  void keep_vectors(const ParameterSource& parameter, std::uint32_t index, Layer& layer) const;
+  void finish_projections(const Call& call, const Layer& layer, Tensor& query, Tensor& key,
+                          Tensor& value) const;
   Status attend(const Call& call, std::uint32_t index, Tensor& x) const;
   Status feed_forward(const Call& call, std::uint32_t index, Tensor& x) const;
   Result<Tensor> head(const Call& call, const Tensor& x) const;

@@ -2,6 +2,7 @@
 #include "aftune/model/decoder_layer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "aftune/base/check.h"
 #include "aftune/model/layer_names.h"
@@ -36,6 +37,12 @@ Status attend(const SegmentCall& call, const LayerNames& names, const Tensor& x,
   AFTUNE_TRY(call.linear(names.query(), normed, t.query, Store::kWrite));
   AFTUNE_TRY(call.linear(names.key(), normed, t.key, Store::kWrite));
   AFTUNE_TRY(call.linear(names.value(), normed, t.value, Store::kWrite));
+  if (c.has_head_norms()) {
+    t.raw_query = std::move(t.query);
+    t.raw_key = std::move(t.key);
+    t.query = call.norm_heads(names.query_norm(), t.raw_query);
+    t.key = call.norm_heads(names.key_norm(), t.raw_key);
+  }
   rotate(call, t.query, +1);
   rotate(call, t.key, +1);
   return at(names.attention(),
@@ -85,6 +92,10 @@ Status attention_backward(const SegmentCall& call, const LayerNames& names, Laye
                                   d_query.data(), d_key.data(), d_value.data())));
   rotate(call, d_query, -1);
   rotate(call, d_key, -1);
+  if (call.config.has_head_norms()) {
+    call.norm_heads_grad(names.query_norm(), t.raw_query, d_query, gradients);
+    call.norm_heads_grad(names.key_norm(), t.raw_key, d_key, gradients);
+  }
   const Tensor normed = call.norm(names.input_norm(), *t.input);
   Tensor d_normed = call.token_rows(call.config.hidden_size);
   AFTUNE_TRY(call.linear_grad(names.query(), normed, d_query, d_normed, Store::kWrite, gradients));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One Llama layer, forward and backward. Inside the model module only; order of operations:
+// One decoder layer, forward and backward. Inside the model module only; order of operations:
 // docs/formats/llama.md.
 #pragma once
 
@@ -14,6 +14,7 @@ namespace aftune::model {
 /// left out: computing them again costs less than keeping them.
 struct LayerTape {
   std::shared_ptr<const Tensor> input;  // shared with the recorder where it is an edge
+  Tensor raw_query, raw_key;            // before the norms of heads; empty without them
   Tensor query, key, value;             // rotated
   Tensor attended;
   Tensor middle;  // after attention and its residual

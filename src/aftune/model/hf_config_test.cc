@@ -118,7 +118,8 @@ TEST(HfConfig, WhatThisBuildCannotComputeIsRefusedByName) {
       {"rope_interleaved", true},
       {"rope_scaling", Json::Object{{"type", "linear"}, {"factor", 2}}},
       {"sliding_window", 4096},
-      {"model_type", "mistral"},
+      {"model_type", "gpt2"},
+      {"model_type", 7},
       {"is_encoder_decoder", true},
       {"architectures", Json::Array{"MistralForCausalLM"}},
       {"architectures", "LlamaForCausalLM"},
@@ -126,7 +127,8 @@ TEST(HfConfig, WhatThisBuildCannotComputeIsRefusedByName) {
       {"partial_rotary_factor", 0.5},
       {"logit_scale", 2},
       {"Hidden_act", "silu"},
-      {"rope_parameters", Json::Object{{"rope_theta", 10000}, {"rope_type", "llama3"}}},
+      {"rope_parameters", Json::Object{{"rope_theta", 10000}, {"rope_type", "yarn"}}},
+      {"rope_parameters", Json::Object{{"rope_theta", 10000}, {"partial_rotary_factor", 0.5}}},
       {"rope_parameters", Json::Object{{"rope_theta", 10000}, {"factor", 8}}},
   };
   for (const Lie& lie : lies) expect_refused(lie, Code::kUnsupported);

@@ -16,7 +16,8 @@ namespace aftune::model {
 ///         exist or be empty; on an error nothing stays there.
 Status import_gguf(const Path& file, const Path& folder);
 
-/// From a Hugging Face folder: config.json, model.safetensors (F32, F16, BF16), tokenizer.json.
+/// From a Hugging Face folder: config.json, weights in one file or several (F32, F16, BF16),
+/// tokenizer.json. Errors: as import_gguf.
 Status import_hf(const Path& source, const Path& folder);
 
 /// A folder with a randomly initialised model, for tests and examples: weights from Philox by

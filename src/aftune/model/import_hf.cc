@@ -6,6 +6,7 @@
 
 #include "aftune/model/import.h"
 #include "aftune/model/new_model.h"
+#include "aftune/model/weight_files.h"
 
 namespace aftune::model {
 namespace {
@@ -29,34 +30,26 @@ bool same_bytes(const TensorView& a, const TensorView& b) {
 }
 
 /// A tied checkpoint may carry the head too; it must then say the same twice.
-Status check_tied_head(const SafetensorsFile& file) {
-  const TensorView* head = file.find(kHead);
-  const TensorView* embedding = file.find(kEmbedding);
+Status check_tied_head(const WeightFiles& files) {
+  const TensorView* head = files.find(kHead);
+  const TensorView* embedding = files.find(kEmbedding);
   if (head == nullptr || embedding == nullptr || same_bytes(*head, *embedding)) return ok();
   return Error{Code::kInvalidInput,
                fmt::format("tensor {} differs from {}, config.json ties them", kHead, kEmbedding)};
 }
 
-Result<TensorMap> read_parameters(const SafetensorsFile& file, const LlamaConfig& config) {
-  if (config.tied_embeddings) AFTUNE_TRY(check_tied_head(file));
+/// Old checkpoints carry rotary frequencies, which nobody reads: the architecture gives them.
+bool is_old_table(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
+
+Result<TensorMap> read_parameters(const WeightFiles& files, const LlamaConfig& config) {
+  if (config.tied_embeddings) AFTUNE_TRY(check_tied_head(files));
   TensorMap out;
-  for (const auto& [name, view] : file.tensors()) {
-    if (config.tied_embeddings && name == kHead) continue;
+  for (const auto& [name, view] : files.tensors()) {
+    if ((config.tied_embeddings && name == kHead) || is_old_table(name)) continue;
     AFTUNE_TRY(Tensor tensor, to_f32(view).in("tensor " + name));
     out.emplace(name, std::move(tensor));
   }
   return out;
-}
-
-Status check_single_file(const Path& source) {
-  std::error_code ignored;
-  if (std::filesystem::exists(source / "model.safetensors", ignored) ||
-      !std::filesystem::exists(source / "model.safetensors.index.json", ignored)) {
-    return ok();
-  }
-  return Error{Code::kUnsupported,
-               fmt::format("{}: weights in several files, supported is one model.safetensors",
-                           source.string())};
 }
 
 Result<std::map<std::string, std::string>> read_companions(const Path& source) {
@@ -81,12 +74,10 @@ Status import_hf(const Path& source, const Path& folder) {
   NewModel model;
   AFTUNE_TRY(model.config, parse_hf_config(json).in(source.string()));
   model.extra_config = generation_members(json);
-  AFTUNE_TRY(check_single_file(source));
-  const Path weights = source / "model.safetensors";
-  AFTUNE_TRY(const SafetensorsFile file, SafetensorsFile::open(weights));
-  AFTUNE_TRY(model.parameters, read_parameters(file, model.config).in(weights.string()));
-  AFTUNE_TRY(
-      check_parameters(model.parameters, parameter_specs(model.config)).in(weights.string()));
+  AFTUNE_TRY(const WeightFiles files, WeightFiles::open(source));
+  const std::string weights = files.path().string();
+  AFTUNE_TRY(model.parameters, read_parameters(files, model.config).in(weights));
+  AFTUNE_TRY(check_parameters(model.parameters, parameter_specs(model.config)).in(weights));
   AFTUNE_TRY(model.files, read_companions(source));
   return write_new_model(model, folder);
 }

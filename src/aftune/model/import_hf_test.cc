@@ -130,12 +130,6 @@ TEST(ImportHf, LiesAreNamedAndLeaveNothing) {
        "model.safetensors", Code::kNotFound},
       {"no tokenizer", [](const Path& f) { std::filesystem::remove(f / "tokenizer.json"); },
        "tokenizer.json", Code::kNotFound},
-      {"several files",
-       [](const Path& f) {
-         std::filesystem::remove(f / "model.safetensors");
-         put(f / "model.safetensors.index.json", "{}");
-       },
-       "several files", Code::kUnsupported},
       {"weights cut short",
        [](const Path& f) {
          const std::string all = get(f / "model.safetensors");

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "aftune/model/llama_config.h"
 
@@ -16,6 +17,12 @@ inline std::string head_weight(const LlamaConfig& config) {
   return config.tied_embeddings ? kEmbedding : "lm_head.weight";
 }
 
+/// The bias that belongs to a weight, where the family has one: "x.weight" to "x.bias".
+inline std::string bias_of(std::string_view weight) {
+  constexpr std::string_view kSuffix = "weight";
+  return std::string(weight.substr(0, weight.size() - kSuffix.size())) + "bias";
+}
+
 /// Those of one layer.
 struct LayerNames {
   explicit LayerNames(std::uint32_t layer)
@@ -26,6 +33,8 @@ struct LayerNames {
   [[nodiscard]] std::string query() const { return weight("self_attn.q_proj"); }
   [[nodiscard]] std::string key() const { return weight("self_attn.k_proj"); }
   [[nodiscard]] std::string value() const { return weight("self_attn.v_proj"); }
+  [[nodiscard]] std::string query_norm() const { return weight("self_attn.q_norm"); }
+  [[nodiscard]] std::string key_norm() const { return weight("self_attn.k_norm"); }
   [[nodiscard]] std::string output() const { return weight("self_attn.o_proj"); }
   [[nodiscard]] std::string middle_norm() const { return weight("post_attention_layernorm"); }
   [[nodiscard]] std::string gate() const { return weight("mlp.gate_proj"); }

@@ -6,9 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "aftune/base/check.h"
-#include "aftune/numerics/scalar_math.h"
-
 namespace aftune::model {
 namespace {
 
@@ -20,6 +17,8 @@ constexpr std::uint32_t kMaxHeads = 1u << 12;
 constexpr std::uint32_t kMaxHeadDim = 1u << 12;
 constexpr std::uint32_t kMaxPositions = 1u << 24;  // each position is exact in fp32
 constexpr double kMaxRopeTheta = 0x1p64;
+constexpr double kMaxRopeFactor = 0x1p16;
+constexpr double kMinRopeFrequency = 0x1p-16;
 
 Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
 
@@ -54,14 +53,52 @@ Status check_heads(const LlamaConfig& c) {
   return ok();
 }
 
+Status check_rope(const LlamaConfig& c) {
+  // Written so that a NaN is refused too.
+  if (!(c.rope_theta >= 1 && c.rope_theta <= kMaxRopeTheta)) {
+    return invalid(fmt::format("rope_theta {} is outside 1 to 2^64", c.rope_theta));
+  }
+  if (!c.rope_scaling) return ok();
+  const RopeScaling& s = *c.rope_scaling;
+  if (!(s.factor >= 1 && s.factor <= kMaxRopeFactor)) {
+    return invalid(fmt::format("rope_scaling factor {} is outside 1 to 2^16", s.factor));
+  }
+  if (!(s.low_freq_factor >= kMinRopeFrequency && s.low_freq_factor < s.high_freq_factor &&
+        s.high_freq_factor <= kMaxRopeFactor)) {
+    return invalid(
+        fmt::format("rope_scaling low_freq_factor {}, high_freq_factor {}: not 2^-16 <= "
+                    "low < high <= 2^16",
+                    s.low_freq_factor, s.high_freq_factor));
+  }
+  if (s.original_max_positions < 1 || s.original_max_positions > kMaxPositions) {
+    return invalid(fmt::format("rope_scaling original_max_positions {} is outside 1 to {}",
+                               s.original_max_positions, kMaxPositions));
+  }
+  return ok();
+}
+
+Status check_window(const LlamaConfig& c) {
+  if (c.sliding_window == 0) return ok();
+  if (c.family != Family::kMistral) {
+    return invalid(fmt::format("sliding_window {} in family {}, only mistral has one",
+                               c.sliding_window, traits_of(c.family).name));
+  }
+  if (c.sliding_window <= kMaxPositions) return ok();
+  return invalid(
+      fmt::format("sliding_window {} is outside 1 to {}", c.sliding_window, kMaxPositions));
+}
+
 void add_layer(const LlamaConfig& c, std::uint32_t layer, std::vector<TensorSpec>& specs) {
   const std::uint64_t hidden = c.hidden_size;
   const std::uint64_t inner = c.intermediate_size;
   const std::uint64_t q = std::uint64_t{c.head_count} * c.head_dim;
   const std::uint64_t kv = std::uint64_t{c.kv_head_count} * c.head_dim;
-  const auto add = [&](const char* name, Shape shape) {
+  const auto put = [&](const char* name, Shape shape) {
     specs.push_back(
-        {fmt::format("model.layers.{}.{}.weight", layer, name), Dtype::kF32, std::move(shape)});
+        {fmt::format("model.layers.{}.{}", layer, name), Dtype::kF32, std::move(shape)});
+  };
+  const auto add = [&](const std::string& name, Shape shape) {
+    put((name + ".weight").c_str(), std::move(shape));
   };
   add("input_layernorm", {hidden});
   add("post_attention_layernorm", {hidden});
@@ -69,6 +106,15 @@ void add_layer(const LlamaConfig& c, std::uint32_t layer, std::vector<TensorSpec
   add("self_attn.k_proj", {kv, hidden});
   add("self_attn.v_proj", {kv, hidden});
   add("self_attn.o_proj", {hidden, q});
+  if (c.has_projection_biases()) {
+    put("self_attn.q_proj.bias", {q});
+    put("self_attn.k_proj.bias", {kv});
+    put("self_attn.v_proj.bias", {kv});
+  }
+  if (c.has_head_norms()) {
+    add("self_attn.q_norm", {c.head_dim});
+    add("self_attn.k_norm", {c.head_dim});
+  }
   add("mlp.gate_proj", {inner, hidden});
   add("mlp.up_proj", {inner, hidden});
   add("mlp.down_proj", {hidden, inner});
@@ -87,11 +133,12 @@ Status check_config(const LlamaConfig& config) {
   if (!std::isnormal(config.rms_norm_eps) || config.rms_norm_eps < 0 || config.rms_norm_eps > 1) {
     return invalid(fmt::format("rms_norm_eps {} is outside 2^-126 to 1", config.rms_norm_eps));
   }
-  // Written so that a NaN is refused too.
-  if (!(config.rope_theta >= 1 && config.rope_theta <= kMaxRopeTheta)) {
-    return invalid(fmt::format("rope_theta {} is outside 1 to 2^64", config.rope_theta));
-  }
-  return ok();
+  AFTUNE_TRY(check_rope(config));
+  return check_window(config);
+}
+
+std::uint32_t LlamaConfig::longest_sequence() const {
+  return sliding_window == 0 ? max_positions : std::min(max_positions, sliding_window);
 }
 
 std::vector<TensorSpec> parameter_specs(const LlamaConfig& config) {
@@ -106,18 +153,6 @@ std::vector<TensorSpec> parameter_specs(const LlamaConfig& config) {
   std::sort(specs.begin(), specs.end(),
             [](const TensorSpec& a, const TensorSpec& b) { return a.name < b.name; });
   return specs;
-}
-
-Tensor make_inv_freq(const LlamaConfig& config) {
-  AFTUNE_CHECK(check_config(config).has_value(), "configuration out of range");
-  Tensor table = Tensor::zeros({config.head_dim / 2});
-  const double log_theta = numerics::exact_log(config.rope_theta);
-  for (std::uint32_t i = 0; i < config.head_dim / 2; ++i) {
-    const float exponent = static_cast<float>(2 * i) / static_cast<float>(config.head_dim);
-    const double power = numerics::exact_exp(static_cast<double>(exponent) * log_theta);
-    table.f32()[i] = 1.0F / static_cast<float>(power);
-  }
-  return table;
 }
 
 }  // namespace aftune::model

@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// The architecture of a Llama-family model, as contracts and config.json state it.
+// The architecture of a Llama or of a relative, as contracts and config.json state it.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "aftune/base/result.h"
 #include "aftune/codec/json.h"
 #include "aftune/codec/json_reader.h"
+#include "aftune/model/family.h"
 #include "aftune/tensor/tensor_map.h"
 
 namespace aftune::model {
 
+/// How the rotary frequencies are stretched: rope type "llama3" (docs/formats/model-folder.md).
+struct RopeScaling {
+  double factor = 0;
+  double low_freq_factor = 0;
+  double high_freq_factor = 0;
+  std::uint32_t original_max_positions = 0;
+
+  friend bool operator==(const RopeScaling&, const RopeScaling&) = default;
+};
+
 struct LlamaConfig {
+  Family family = Family::kLlama;
   std::uint32_t vocab_size = 0;
   std::uint32_t hidden_size = 0;
   std::uint32_t intermediate_size = 0;
@@ -25,12 +38,22 @@ struct LlamaConfig {
   float rms_norm_eps = 0;
   double rope_theta = 0;
   bool tied_embeddings = false;
+  std::optional<RopeScaling> rope_scaling = std::nullopt;
+  std::uint32_t sliding_window = 0;  // 0: none; else no longer sequence is computed
+
+  /// Of query, key and value.
+  [[nodiscard]] bool has_projection_biases() const { return traits_of(family).projection_biases; }
+  /// Of each head of query and key.
+  [[nodiscard]] bool has_head_norms() const { return traits_of(family).head_norms; }
+  /// The most tokens of a sequence: positions, or the window if that is less.
+  [[nodiscard]] std::uint32_t longest_sequence() const;
 
   friend bool operator==(const LlamaConfig&, const LlamaConfig&) = default;
 };
 
-/// From Hugging Face's config.json. Every member must be known and supported: rope scaling,
-/// biases, other activations, a sliding window or an unknown name is an error naming it.
+/// From Hugging Face's config.json. Every member must be known and supported: another rope scaling
+/// than llama3, other biases, another activation or an unknown name is an error naming it and its
+/// value. Rules: docs/formats/model-folder.md.
 /// Errors: kInvalidInput, kUnsupported.
 Result<LlamaConfig> parse_hf_config(const codec::Json& config);
 
@@ -52,7 +75,8 @@ std::vector<TensorSpec> parameter_specs(const LlamaConfig& config);
 /// makes and the model root binds, kept in the folder's aftune.safetensors.
 inline constexpr const char* kInvFreqName = "aftune.rotary.inv_freq";
 
-/// base^(-2i/d) for i in [0, d/2), rounded as Hugging Face rounds it, by exact_exp/exact_log.
+/// base^(-2i/d) for i in [0, d/2), scaled where the architecture says so, rounded as Hugging Face
+/// rounds it, by exact_exp/exact_log.
 Tensor make_inv_freq(const LlamaConfig& config);
 
 }  // namespace aftune::model

@@ -132,7 +132,8 @@ TEST(LlamaConfig, ContractIsReadStrictly) {
     std::function<void(codec::Json::Object&)> apply;
     std::string what;
   } lies[] = {
-      {"other family", [](auto& o) { o["family"] = "gpt2"; }, "family"},
+      {"other family", [](auto& o) { o["family"] = "gpt2"; },
+       "family: \"gpt2\", supported are llama, mistral, qwen2, qwen3"},
       {"missing member", [](auto& o) { o.erase("head_dim"); }, "head_dim"},
       {"unknown member", [](auto& o) { o["sliding_window"] = 4; }, "sliding_window"},
       {"text for a number", [](auto& o) { o["vocab_size"] = "19"; }, "vocab_size"},

@@ -35,7 +35,7 @@ Status make_random_model(const LlamaConfig& config, std::uint64_t seed, const Pa
   std::uint32_t index = 0;
   for (const TensorSpec& spec : parameter_specs(config)) {
     Tensor tensor(spec.dtype, spec.shape);
-    if (spec.shape.size() == 1) {
+    if (spec.shape.size() == 1 && spec.name.ends_with(".weight")) {
       std::fill(tensor.f32().begin(), tensor.f32().end(), 1.0F);
     } else {
       fill(tensor.f32(), index, seed);

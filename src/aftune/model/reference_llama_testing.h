@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plain fp64 Llama forward, written from the formulas and not from our code, for tests.
+// A plain fp64 forward of every family, written from the formulas and not from our code, for tests.
 #pragma once
 
 #include <algorithm>
@@ -80,14 +80,38 @@ class ReferenceLlama {
     return x;
   }
 
+  // x W^T and, where there is one, the bias; then the norm of each head where there is one.
+  [[nodiscard]] Reals project(const std::string& prefix, char which, const Reals& x) const {
+    const std::string name = prefix + "self_attn." + which;
+    Reals y = times(w_.at(name + "_proj.weight"), x);
+    if (w_.contains(name + "_proj.bias")) add(w_.at(name + "_proj.bias"), y);
+    if (!w_.contains(name + "_norm.weight")) return y;
+    Reals out;
+    for (std::size_t at = 0; at < y.size(); at += c_.head_dim) {
+      const auto* first = y.data() + at;
+      const Reals head = norm(name + "_norm.weight", Reals(first, first + c_.head_dim));
+      out.insert(out.end(), head.begin(), head.end());
+    }
+    return out;
+  }
+
+  // Meta's rule: long waves are slowed by the factor, short ones stay, those between blend.
+  [[nodiscard]] double frequency(std::size_t i) const {
+    const double plain = std::pow(c_.rope_theta, -2.0 * static_cast<double>(i) / c_.head_dim);
+    if (!c_.rope_scaling) return plain;
+    const RopeScaling& s = *c_.rope_scaling;
+    const double turns = s.original_max_positions * plain / (2 * std::acos(-1.0));
+    const double blend = (turns - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
+    const double kept = std::clamp(blend, 0.0, 1.0);
+    return (1 - kept) * plain / s.factor + kept * plain;
+  }
+
   // Rotates head by head; `position` counts from 0 in the row.
   void rotate(Reals& x, std::size_t position) const {
     const std::size_t half = c_.head_dim / 2;
     for (std::size_t head = 0; head < x.size() / c_.head_dim; ++head) {
       for (std::size_t i = 0; i < half; ++i) {
-        const double frequency =
-            std::pow(c_.rope_theta, -static_cast<double>(i) / static_cast<double>(half));
-        const double angle = static_cast<double>(position) * frequency;
+        const double angle = static_cast<double>(position) * frequency(i);
         double& a = x[head * c_.head_dim + i];
         double& b = x[head * c_.head_dim + half + i];
         const double rotated = a * std::cos(angle) - b * std::sin(angle);
@@ -123,9 +147,9 @@ class ReferenceLlama {
     std::vector<Reals> q, k, v;
     for (std::size_t s = 0; s < x.size(); ++s) {
       const Reals n = norm(prefix + "input_layernorm.weight", x[s]);
-      rotate(q.emplace_back(times(weight("self_attn.q_proj"), n)), s);
-      rotate(k.emplace_back(times(weight("self_attn.k_proj"), n)), s);
-      v.push_back(times(weight("self_attn.v_proj"), n));
+      rotate(q.emplace_back(project(prefix, 'q', n)), s);
+      rotate(k.emplace_back(project(prefix, 'k', n)), s);
+      v.push_back(project(prefix, 'v', n));
     }
     for (std::size_t s = 0; s < x.size(); ++s) {
       Reals o;

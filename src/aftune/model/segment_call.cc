@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "aftune/base/check.h"
+#include "aftune/model/layer_names.h"
+#include "aftune/numerics/bias.h"
 #include "aftune/numerics/elementwise.h"
 #include "aftune/numerics/product.h"
 
@@ -39,10 +41,21 @@ const Tensor& SegmentCall::parameter(std::string_view name) const {
   return found->second;
 }
 
+const Tensor* SegmentCall::bias(const std::string& weight) const {
+  if (!config.has_projection_biases()) return nullptr;
+  const auto found = parameters.find(bias_of(weight));
+  return found == parameters.end() ? nullptr : &found->second;
+}
+
 Status SegmentCall::linear(const std::string& weight, const Tensor& x, Tensor& y,
                            numerics::Store store) const {
-  return at(weight + ": product",
-            numerics::linear(engine, matrix(x), matrix(parameter(weight)), matrix(y), store));
+  AFTUNE_TRY(at(weight + ": product",
+                numerics::linear(engine, matrix(x), matrix(parameter(weight)), matrix(y), store)));
+  if (const Tensor* b = bias(weight)) {
+    AFTUNE_CHECK(store == numerics::Store::kWrite, weight);
+    numerics::add_bias(engine, b->f32(), matrix(y));
+  }
+  return ok();
 }
 
 Status SegmentCall::linear_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
@@ -51,6 +64,11 @@ Status SegmentCall::linear_grad(const std::string& weight, const Tensor& x, cons
   AFTUNE_TRY(at(weight + ": weight gradient",
                 numerics::linear_grad_weight(engine, matrix(dy), matrix(x),
                                              matrix(gradients.of(weight)), gradients.store)));
+  if (bias(weight) != nullptr) {
+    Tensor& d_bias = gradients.of(bias_of(weight));
+    if (gradients.store == numerics::Store::kWrite) d_bias.clear();
+    numerics::bias_grad(engine, matrix(dy), d_bias.f32());
+  }
   return at(weight + ": input gradient",
             numerics::linear_grad_input(engine, matrix(dy), matrix(parameter(weight)), matrix(dx),
                                         store));
@@ -68,6 +86,27 @@ void SegmentCall::norm_grad(const std::string& weight, const Tensor& x, const Te
   if (gradients.store == numerics::Store::kWrite) weights.clear();
   numerics::rms_norm_grad(engine, matrix(x), parameter(weight).f32(), config.rms_norm_eps,
                           matrix(dy), matrix(dx), store, weights.f32());
+}
+
+numerics::ConstMatrix SegmentCall::heads(const Tensor& x) const {
+  return {x.data(), x.count() / config.head_dim, config.head_dim};
+}
+
+Tensor SegmentCall::norm_heads(const std::string& weight, const Tensor& x) const {
+  Tensor y = token_rows(x.shape()[1]);
+  const numerics::ConstMatrix in = heads(x);
+  numerics::rms_norm(engine, in, parameter(weight).f32(), config.rms_norm_eps,
+                     {y.data(), in.rows, in.cols});
+  return y;
+}
+
+void SegmentCall::norm_heads_grad(const std::string& weight, const Tensor& x, Tensor& dy,
+                                  const Gradients& gradients) const {
+  Tensor& weights = gradients.of(weight);
+  if (gradients.store == numerics::Store::kWrite) weights.clear();
+  const numerics::ConstMatrix in = heads(x);
+  numerics::rms_norm_grad(engine, in, parameter(weight).f32(), config.rms_norm_eps, heads(dy),
+                          {dy.data(), in.rows, in.cols}, numerics::Store::kWrite, weights.f32());
 }
 
 }  // namespace aftune::model

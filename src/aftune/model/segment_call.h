@@ -53,10 +53,12 @@ struct SegmentCall {
   /// Requires: the parameter is there.
   [[nodiscard]] const Tensor& parameter(std::string_view name) const;
 
-  /// y = x w^T, or y + x w^T.
+  /// y = x w^T, or y + x w^T; then the weight's bias, where it has one.
+  /// Requires: no bias where the product is added.
   [[nodiscard]] Status linear(const std::string& weight, const Tensor& x, Tensor& y,
                               numerics::Store store) const;
-  /// Writes or adds dy^T x to the weight's gradient, then dy w to dx.
+  /// Writes or adds dy^T x to the weight's gradient and dy's rows to that of its bias, then dy w to
+  /// dx.
   [[nodiscard]] Status linear_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
                                    Tensor& dx, numerics::Store store,
                                    const Gradients& gradients) const;
@@ -65,6 +67,17 @@ struct SegmentCall {
   /// Writes or adds to dx and to the weight's gradient.
   void norm_grad(const std::string& weight, const Tensor& x, const Tensor& dy, Tensor& dx,
                  numerics::Store store, const Gradients& gradients) const;
+
+  /// The norm of each head of each row.
+  [[nodiscard]] Tensor norm_heads(const std::string& weight, const Tensor& x) const;
+  /// Turns dy into dx; writes or adds to the weight's gradient.
+  void norm_heads_grad(const std::string& weight, const Tensor& x, Tensor& dy,
+                       const Gradients& gradients) const;
+
+ private:
+  /// Null if the weight has no bias.
+  [[nodiscard]] const Tensor* bias(const std::string& weight) const;
+  [[nodiscard]] numerics::ConstMatrix heads(const Tensor& x) const;
 };
 
 }  // namespace aftune::model

@@ -51,6 +51,27 @@ inline LlamaConfig tiny_config(std::uint32_t layers, Embeddings embeddings) {
   return config;
 }
 
+/// The same of each family; qwen3 with heads of their own width, mistral within its window, and
+/// "llama3" with frequencies of all three kinds of scaling.
+struct TinyFamily {
+  const char* name;
+  LlamaConfig config;
+};
+inline std::vector<TinyFamily> tiny_families(std::uint32_t layers) {
+  LlamaConfig llama3 = tiny_config(layers, Embeddings::kTied);
+  llama3.head_dim = 8;
+  llama3.rope_scaling = RopeScaling{8, 1, 4, 64};
+  LlamaConfig mistral = tiny_config(layers, Embeddings::kUntied);
+  mistral.family = Family::kMistral;
+  mistral.sliding_window = 24;
+  LlamaConfig qwen2 = tiny_config(layers, Embeddings::kTied);
+  qwen2.family = Family::kQwen2;
+  LlamaConfig qwen3 = tiny_config(layers, Embeddings::kUntied);
+  qwen3.family = Family::kQwen3;
+  qwen3.head_dim = 6;
+  return {{"llama3", llama3}, {"mistral", mistral}, {"qwen2", qwen2}, {"qwen3", qwen3}};
+}
+
 /// Uniform in [-1, 1), without the library's distributions, which differ between libraries.
 inline float uniform(std::mt19937& random) {
   return static_cast<float>(static_cast<std::int32_t>(random() >> 8) - (1 << 23)) * 0x1p-23F;
@@ -61,7 +82,7 @@ inline TensorMap random_parameters(const LlamaConfig& config, std::uint32_t seed
   TensorMap parameters;
   for (const auto& spec : parameter_specs(config)) {
     Tensor tensor = Tensor::zeros(spec.shape);
-    const bool is_norm = spec.shape.size() == 1;
+    const bool is_norm = spec.name.ends_with("norm.weight");
     for (float& value : tensor.f32()) value = (is_norm ? 1.0F : 0.0F) + 0.5F * uniform(random);
     parameters.emplace(spec.name, std::move(tensor));
   }

@@ -119,10 +119,10 @@ Status check_token_ids(const Contract& contract) {
     return Error{Code::kInvalidInput, fmt::format("contract.text.{} is {}, the model has {} tokens",
                                                   name, id, contract.architecture.vocab_size)};
   }
-  if (contract.text.sequence <= contract.architecture.max_positions) return ok();
+  if (contract.text.sequence <= contract.architecture.longest_sequence()) return ok();
   return Error{Code::kInvalidInput,
                fmt::format("contract.text.sequence is {}, the model has {} positions",
-                           contract.text.sequence, contract.architecture.max_positions)};
+                           contract.text.sequence, contract.architecture.longest_sequence())};
 }
 
 Status read_training(JsonReader& top, Contract& out) {

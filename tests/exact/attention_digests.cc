@@ -4,6 +4,8 @@
 
 #include "aftune/base/check.h"
 #include "aftune/numerics/attention.h"
+#include "aftune/numerics/cached_attention.h"
+#include "aftune/numerics/key_value_cache.h"
 #include "exact/digest_line.h"
 #include "exact/digests.h"
 #include "exact/painted.h"
@@ -13,6 +15,7 @@ namespace {
 
 using numerics::AttentionShape;
 using numerics::Engine;
+using numerics::Mask;
 
 struct Operands {
   Values q, k, v, o, d_o;
@@ -26,28 +29,57 @@ Operands operands(const AttentionShape& s, std::uint32_t seed) {
           painted(rows * width, seed + 3)};
 }
 
-void take_gradients(const Engine& engine, const AttentionShape& s, const Operands& in,
-                    DigestLine& line) {
+void forward(const Engine& engine, const std::string& name, const AttentionShape& s, Operands& in) {
+  const auto status =
+      numerics::attention(engine, s, in.q.data(), in.k.data(), in.v.data(), in.o.data());
+  AFTUNE_CHECK(status.has_value(), "finite attention was refused");
+  DigestLine(name).take(in.o);
+}
+
+void backward(const Engine& engine, const std::string& name, const AttentionShape& s,
+              const Operands& in) {
   Values dq(in.q.size()), dk(in.k.size()), dv(in.v.size());
   const auto status =
       numerics::attention_grad(engine, s, in.q.data(), in.k.data(), in.v.data(), in.o.data(),
                                in.d_o.data(), dq.data(), dk.data(), dv.data());
   AFTUNE_CHECK(status.has_value(), "finite attention was refused");
+  DigestLine line(name);
   for (const Values* result : {&dq, &dk, &dv}) line.take(*result);
 }
 
 /// Rows of the first sequence, one by one against a cache: first, last, around blocks of 256 keys.
-void take_decoded(const Engine& engine, const AttentionShape& s, const Operands& in,
-                  DigestLine& line) {
-  const std::size_t width = s.heads * s.head_dim;
+void decode(const Engine& engine, const std::string& name, const AttentionShape& s,
+            const Operands& in) {
+  DigestLine line(name);
+  const std::size_t width = s.heads * s.head_dim, kv_width = s.kv_heads * s.head_dim;
   for (const std::size_t keys : {std::size_t{1}, std::size_t{256}, std::size_t{257}, s.sequence}) {
     if (keys > s.sequence) continue;
+    numerics::KeyValueCache cache(s.kv_heads, s.head_dim);
+    const auto grown =
+        cache.append(engine, {in.k.data(), keys, kv_width}, {in.v.data(), keys, kv_width});
+    AFTUNE_CHECK(grown.has_value(), "finite keys were refused");
     Values o(width);
-    const auto status = numerics::attention_decode(
-        engine, s, keys, in.q.data() + (keys - 1) * width, in.k.data(), in.v.data(), o.data());
+    const numerics::CachedQueries last[] = {
+        {&cache, {in.q.data() + (keys - 1) * width, 1, width}, {o.data(), 1, width}}};
+    const auto status = numerics::attention_cached(engine, s, last);
     AFTUNE_CHECK(status.has_value(), "finite attention was refused");
     line.take(o);
   }
+}
+
+AttentionShape shape_of(const std::size_t (&extents)[5], Mask mask) {
+  const auto& [batch, sequence, heads, kv_heads, head_dim] = extents;
+  const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
+  return {batch, sequence, heads, kv_heads, head_dim, scale, mask};
+}
+
+/// ".BxSxHxKxD"
+std::string name_of(const std::size_t (&extents)[5]) {
+  std::string name;
+  for (const std::size_t extent : extents) {
+    name.append(name.empty() ? "." : "x").append(std::to_string(extent));
+  }
+  return name;
 }
 
 }  // namespace
@@ -58,22 +90,25 @@ void attention_digests(const Engine& engine) {
                                         {1, 65, 2, 1, 64}, {1, 5, 2, 2, 300}, {1, 256, 1, 1, 6},
                                         {1, 257, 2, 2, 4}, {2, 300, 3, 1, 12}};
   std::uint32_t seed = 1000;
-  for (const auto& [batch, sequence, heads, kv_heads, head_dim] : kShapes) {
-    const AttentionShape shape{batch,    sequence, heads,
-                               kv_heads, head_dim, 1.0F / std::sqrt(static_cast<float>(head_dim))};
-    std::string extents;
-    for (const std::size_t extent : {batch, sequence, heads, kv_heads, head_dim}) {
-      extents.append(extents.empty() ? "." : "x").append(std::to_string(extent));
-    }
+  for (const auto& extents : kShapes) {
+    const AttentionShape shape = shape_of(extents, Mask::kCausal);
     Operands in = operands(shape, seed += 10);
-    const auto status =
-        numerics::attention(engine, shape, in.q.data(), in.k.data(), in.v.data(), in.o.data());
-    AFTUNE_CHECK(status.has_value(), "finite attention was refused");
-    DigestLine("attention.forward" + extents).take(in.o);
-    DigestLine backward("attention.backward" + extents);
-    take_gradients(engine, shape, in, backward);
-    DigestLine decode("attention.decode" + extents);
-    take_decoded(engine, shape, in, decode);
+    forward(engine, "attention.forward" + name_of(extents), shape, in);
+    decode(engine, "attention.decode" + name_of(extents), shape, in);
+    backward(engine, "attention.backward" + name_of(extents), shape, in);
+  }
+}
+
+void full_attention_digests(const Engine& engine) {
+  // Those of small image transformers at the end: 196 or 256 patches and a token of their own.
+  constexpr std::size_t kShapes[][5] = {{1, 1, 1, 1, 2},    {2, 7, 4, 2, 8},    {2, 129, 2, 1, 10},
+                                        {1, 300, 3, 1, 12}, {1, 197, 2, 2, 64}, {1, 257, 2, 2, 64}};
+  std::uint32_t seed = 2000;
+  for (const auto& extents : kShapes) {
+    const AttentionShape shape = shape_of(extents, Mask::kFull);
+    Operands in = operands(shape, seed += 10);
+    forward(engine, "attention.full.forward" + name_of(extents), shape, in);
+    backward(engine, "attention.full.backward" + name_of(extents), shape, in);
   }
 }
 

@@ -9,6 +9,8 @@ namespace aftune::exact {
 
 void product_digests(const numerics::Engine& engine);
 void attention_digests(const numerics::Engine& engine);
+/// The same without a mask.
+void full_attention_digests(const numerics::Engine& engine);
 /// What inference computes with: weights, keys and values that are quantised once.
 void packed_digests(const numerics::Engine& engine);
 /// Each elementwise kernel at lengths around its lanes, and the operations made of them.

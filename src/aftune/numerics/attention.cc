@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "aftune/base/check.h"
 #include "aftune/numerics/internal/attention_rows.h"
 #include "aftune/numerics/internal/scratch.h"
 #include "aftune/tensor/tensor.h"
@@ -42,12 +41,12 @@ bool quantise_all(const Engine& engine, const AttentionShape& shape, const HeadL
   return finite;
 }
 
-/// One head's query rows at positions first, first + 1, ... against keys 0 .. k.rows - 1.
-bool attend(const KernelSet& kernels, float scale, ConstMatrix q, std::size_t first, ConstMatrix k,
+/// Some of one head's query rows against the keys that they see.
+bool attend(const KernelSet& kernels, float scale, ConstMatrix q, const Sight& sight, ConstMatrix k,
             ConstMatrix integers, const float* powers, Matrix o) {
   float* p = score_scratch.floats(q.rows * k.rows);
   float* sums = sum_scratch.floats(q.rows);
-  return softmax_rows(kernels, q, k, first, scale, p, sums) &&
+  return softmax_rows(kernels, q, k, sight, scale, p, sums) &&
          weigh_values(kernels, p, sums, integers, powers, o);
 }
 
@@ -65,9 +64,11 @@ Status attention(const Engine& engine, const AttentionShape& shape, const float*
     const std::size_t start = index / shape.heads * shape.sequence;
     for (std::size_t i = 0; i < shape.sequence && finite; i += kQueryRows) {
       const std::size_t end = std::min(i + kQueryRows, shape.sequence);
+      const Sight sight{shape.mask, i, shape.sequence};
+      const std::size_t keys_end = start + sight.keys(end - i);
       if (!attend(engine.kernels(), shape.scale, layout.query.rows(q, start + i, start + end, head),
-                  i, layout.key.rows(k, start, start + end, kv_head),
-                  layout.key.rows(values.integers.data(), start, start + end, kv_head),
+                  sight, layout.key.rows(k, start, keys_end, kv_head),
+                  layout.key.rows(values.integers.data(), start, keys_end, kv_head),
                   values.powers.data() + kv_head * rows + start,
                   layout.query.rows(o, start + i, start + end, head))) {
         finite = false;
@@ -75,26 +76,6 @@ Status attention(const Engine& engine, const AttentionShape& shape, const float*
     }
   });
   if (!finite) return attention_error("attention", shape);
-  return ok();
-}
-
-Status attention_decode(const Engine& engine, const AttentionShape& shape, std::size_t key_count,
-                        const float* q, const float* k, const float* v, float* o) {
-  AFTUNE_CHECK(key_count >= 1, "a query has no key");
-  const HeadLayout layout(shape);
-  Values values;
-  std::atomic<bool> finite{quantise_all(engine, shape, layout, key_count, v, values)};
-  engine.pool().parallel_for(shape.heads, [&](std::size_t head) {
-    const std::size_t kv_head = head / layout.group;
-    if (!finite) return;
-    if (!attend(engine.kernels(), shape.scale, layout.query.rows(q, 0, 1, head), key_count - 1,
-                layout.key.rows(k, 0, key_count, kv_head),
-                layout.key.rows(values.integers.data(), 0, key_count, kv_head),
-                values.powers.data() + kv_head * key_count, layout.query.rows(o, 0, 1, head))) {
-      finite = false;
-    }
-  });
-  if (!finite) return attention_error("attention_decode", shape);
   return ok();
 }
 

@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Causal grouped-query attention. Definition: docs/formats/exact-arithmetic.md, "attention".
+// Grouped-query attention. Definition: docs/formats/exact-arithmetic.md, "attention".
 #pragma once
+
+#include <cstddef>
+#include <cstdint>
 
 #include "aftune/base/result.h"
 #include "aftune/numerics/engine.h"
 
 namespace aftune::numerics {
 
+/// Which keys of its sequence query i sees.
+enum class Mask : std::uint8_t {
+  kCausal,  // 0 .. i
+  kFull,    // all
+};
+
 struct AttentionShape {
   std::size_t batch, sequence, heads, kv_heads, head_dim;
   float scale;  // multiplied into the scores, one rounding; HF: head_dim^-0.5
+  Mask mask = Mask::kCausal;
 };
 
 /// q [batch*sequence, heads*head_dim], k and v [batch*sequence, kv_heads*head_dim], o as q; all
-/// dense. Query i of a sequence sees keys 0..i. The bits of row i depend on keys 0..i only.
+/// dense. The bits of a row of o depend on its query and the keys and values that it sees only.
 /// Errors: kNonFinite.
 Status attention(const Engine& engine, const AttentionShape& shape, const float* q, const float* k,
                  const float* v, float* o);
@@ -23,10 +33,5 @@ Status attention(const Engine& engine, const AttentionShape& shape, const float*
 Status attention_grad(const Engine& engine, const AttentionShape& shape, const float* q,
                       const float* k, const float* v, const float* o, const float* d_o, float* dq,
                       float* dk, float* dv);
-
-/// One query row against the first `key_count` keys of a cache (rows of kv_heads*head_dim): the
-/// bits of row key_count-1 of attention(). shape.batch and shape.sequence are not looked at.
-Status attention_decode(const Engine& engine, const AttentionShape& shape, std::size_t key_count,
-                        const float* q, const float* k, const float* v, float* o);
 
 }  // namespace aftune::numerics

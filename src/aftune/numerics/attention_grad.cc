@@ -33,45 +33,49 @@ void clear(Matrix m) {
 }
 
 /// Turns dP into G, row by row. p becomes P.
-void score_gradients(const ElementwiseKernels& kernels, const Head& head, std::size_t first,
+void score_gradients(const ElementwiseKernels& kernels, const Head& head, const Sight& sight,
                      float scale, const float* sums, Matrix p, Matrix g) {
   for (std::size_t i = 0; i < p.rows; ++i) {
-    const std::size_t visible = first + i + 1;
+    const std::size_t visible = sight.visible(i);
+    const std::size_t row = sight.first + i;
     float* p_row = p.data + i * p.stride;
     float* g_row = g.data + i * g.stride;
     kernels.divide_scale(sums[i], 1.0F, visible, p_row);
-    const float d = kernels.dot_lanes(head.d_o.data + (first + i) * head.d_o.stride,
-                                      head.o.data + (first + i) * head.o.stride, head.o.cols);
+    const float d = kernels.dot_lanes(head.d_o.data + row * head.d_o.stride,
+                                      head.o.data + row * head.o.stride, head.o.cols);
     for (std::size_t j = 0; j < visible; ++j) g_row[j] = p_row[j] * (g_row[j] - d) * scale;
     std::fill(g_row + visible, g_row + g.cols, 0.0F);
   }
 }
 
-/// Queries [begin, end), one block of the sums over queries, against keys 0 .. end - 1. `begin`
-/// is a multiple of kBlock, so that keys, too, come in whole blocks or end with the sequence.
-bool backward_block(const KernelSet& kernels, const Head& head, std::size_t begin, std::size_t end,
-                    float scale) {
+/// Queries [begin, end), one block of the sums over queries, against the keys that one of them
+/// sees. `begin` is a multiple of kBlock, so that keys, too, come in whole blocks or end with the
+/// sequence.
+bool backward_block(const KernelSet& kernels, const Head& head, Mask mask, std::size_t begin,
+                    std::size_t end, float scale) {
+  const Sight sight{mask, begin, head.k.rows};
   const std::size_t count = end - begin;
-  Matrix p(probability_scratch.floats(count * end), count, end);
-  Matrix g(gradient_scratch.floats(count * end), count, end);
+  const std::size_t keys = sight.keys(count);
+  Matrix p(probability_scratch.floats(count * keys), count, keys);
+  Matrix g(gradient_scratch.floats(count * keys), count, keys);
   float* sums = sum_scratch.floats(count);
   const ConstMatrix q = part(head.q, begin, end);
   const ConstMatrix d_o = part(head.d_o, begin, end);
-  const ConstMatrix k = part(head.k, 0, end);
+  const ConstMatrix k = part(head.k, 0, keys);
   const auto product = [&](const Operand& a, const Operand& b, Matrix c, Accumulate accumulate) {
     return multiply(kernels.product, nullptr, a, b, c, accumulate).has_value();
   };
-  if (!softmax_rows(kernels, q, k, begin, scale, p.data, sums)) return false;
-  if (!product(Operand::rows_of(d_o), Operand::rows_of(part(head.v, 0, end)), g,
+  if (!softmax_rows(kernels, q, k, sight, scale, p.data, sums)) return false;
+  if (!product(Operand::rows_of(d_o), Operand::rows_of(part(head.v, 0, keys)), g,
                Accumulate::kUnchecked)) {
     return false;
   }
-  score_gradients(kernels.elementwise, head, begin, scale, sums, p, g);
+  score_gradients(kernels.elementwise, head, sight, scale, sums, p, g);
   return product(Operand::rows_of(g), Operand::columns_of(k), part(head.dq, begin, end),
                  Accumulate::kWrite) &&
-         product(Operand::columns_of(g), Operand::columns_of(q), part(head.dk, 0, end),
+         product(Operand::columns_of(g), Operand::columns_of(q), part(head.dk, 0, keys),
                  Accumulate::kContinue) &&
-         product(Operand::columns_of(p), Operand::columns_of(d_o), part(head.dv, 0, end),
+         product(Operand::columns_of(p), Operand::columns_of(d_o), part(head.dv, 0, keys),
                  Accumulate::kContinue);
 }
 
@@ -129,7 +133,8 @@ Status attention_grad(const Engine& engine, const AttentionShape& shape, const f
     clear(head.dk);
     clear(head.dv);
     for (std::size_t i = 0; i < length && finite; i += kBlock) {
-      if (!backward_block(engine.kernels(), head, i, std::min(i + kBlock, length), shape.scale)) {
+      if (!backward_block(engine.kernels(), head, shape.mask, i, std::min(i + kBlock, length),
+                          shape.scale)) {
         finite = false;
       }
     }

@@ -41,7 +41,7 @@ Error attention_error(const char* operation, const AttentionShape& shape) {
                                 ": a value is not finite or reaches 2^70"};
 }
 
-bool softmax_rows(const KernelSet& kernels, ConstMatrix q, ConstMatrix k, std::size_t first,
+bool softmax_rows(const KernelSet& kernels, ConstMatrix q, ConstMatrix k, const Sight& sight,
                   float scale, float* p, float* sums) {
   const std::size_t keys = k.rows;
   if (!multiply(kernels.product, nullptr, Operand::rows_of(q), Operand::rows_of(k),
@@ -50,7 +50,7 @@ bool softmax_rows(const KernelSet& kernels, ConstMatrix q, ConstMatrix k, std::s
   }
   for (std::size_t i = 0; i < q.rows; ++i) {
     float* row = p + i * keys;
-    const std::size_t visible = std::min(first + i + 1, keys);
+    const std::size_t visible = sight.visible(i);
     for (std::size_t j = 0; j < visible; ++j) row[j] *= scale;
     if (kernels.elementwise.largest_magnitude(row, visible) >= kInfiniteMagnitude) return false;
     const float largest = kernels.elementwise.row_max(row, visible);

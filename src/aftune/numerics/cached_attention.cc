@@ -132,6 +132,7 @@ struct Task {
 
 std::vector<Task> split(const AttentionShape& shape, const HeadLayout& layout,
                         std::span<const CachedQueries> sequences) {
+  AFTUNE_CHECK(shape.mask == Mask::kCausal, "a cache holds no later keys");
   std::vector<Task> tasks;
   for (const CachedQueries& sequence : sequences) {
     AFTUNE_CHECK(sequence.q.cols == layout.query.width && sequence.o.cols == sequence.q.cols &&

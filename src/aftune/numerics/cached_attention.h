@@ -21,8 +21,8 @@ struct CachedQueries {
 };
 
 /// Rows of attention() for several sequences: those of the last positions, with the same bits.
-/// shape.batch and shape.sequence are not looked at. Requires: caches of shape's kv_heads and
-/// head_dim, with as many positions as their queries at least.
+/// shape.batch and shape.sequence are not looked at. Requires: the causal mask; caches of shape's
+/// kv_heads and head_dim, with as many positions as their queries at least.
 /// Errors: kNonFinite.
 Status attention_cached(const Engine& engine, const AttentionShape& shape,
                         std::span<const CachedQueries> sequences);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of attention that forward, backward and decoding share. One head of one sequence.
+// The parts of attention that forward and backward share. One head of one sequence.
 #pragma once
 
 #include <cstddef>
@@ -41,10 +41,23 @@ struct HeadLayout {
 /// The error of every operation of attention.
 Error attention_error(const char* operation, const AttentionShape& shape);
 
-/// p(i, j) = exp(scale S(i, j) - m(i)) and its sums, for query rows that stand at positions
-/// first, first + 1, ... and all keys 0 .. k.rows - 1: +0 where j > first + i.
-/// `p` is q.rows x k.rows, dense. False if a visible score is not finite.
-bool softmax_rows(const KernelSet& kernels, ConstMatrix q, ConstMatrix k, std::size_t first,
+/// What query rows at positions first, first + 1, ... see of a sequence.
+struct Sight {
+  Mask mask;
+  std::size_t first, sequence;
+
+  /// Row i sees keys 0 .. visible(i) - 1.
+  [[nodiscard]] std::size_t visible(std::size_t i) const {
+    return mask == Mask::kCausal ? first + i + 1 : sequence;
+  }
+  /// How many keys `rows` rows need.
+  [[nodiscard]] std::size_t keys(std::size_t rows) const { return visible(rows - 1); }
+};
+
+/// p(i, j) = exp(scale S(i, j) - m(i)) and its sums, for query rows that see `sight` and keys
+/// 0 .. k.rows - 1: +0 where j is masked. `p` is q.rows x k.rows, dense. False if a visible score
+/// is not finite. Requires: k.rows is sight.keys(q.rows).
+bool softmax_rows(const KernelSet& kernels, ConstMatrix q, ConstMatrix k, const Sight& sight,
                   float scale, float* p, float* sums);
 
 /// The integers and powers of two of x16pv: integers(j, c) = rint(v(j, c) 2^-e(j)) and powers[j] =

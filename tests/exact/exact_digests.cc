@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// usage: aftune_exact_digests [--isa NAME] [--threads N] | --list
+// usage: aftune_exact_digests [--isa NAME | --isa emulated-amx] [--threads N] | --list
 //
 // Prints a digest of every operation of docs/formats/exact-arithmetic.md, one a line. The output
 // is the same for every instruction set, number of threads and processor: tests/exact/README.md.
@@ -10,6 +10,9 @@
 #include <string_view>
 
 #include "exact/digests.h"
+#if defined(AFTUNE_EMULATED_AMX)
+#include "aftune/numerics/amx_testing.h"
+#endif
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
@@ -20,8 +23,21 @@ namespace {
 constexpr int kOtherTrouble = 1;
 constexpr int kUsage = 2;
 
+constexpr std::string_view kEmulatedAmx = "emulated-amx";  // of tests, on machines without AMX
+
+#if defined(AFTUNE_EMULATED_AMX)
+bool has_emulated_amx() { return numerics::can_emulate_amx(); }
+numerics::Engine emulated_amx(ThreadPool& pool) { return numerics::emulated_amx_engine(pool); }
+#else
+bool has_emulated_amx() { return false; }
+Result<numerics::Engine> emulated_amx(ThreadPool&) {
+  return Error{Code::kUnsupported, "this build has no emulated tiles"};
+}
+#endif
+
 struct Options {
   std::optional<numerics::Isa> isa;
+  bool emulated_amx = false;
   unsigned threads = 1;
 };
 
@@ -29,7 +45,9 @@ std::optional<Options> parse(int count, char** words) {
   Options options;
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string_view name = words[i], value = words[i + 1];
-    if (name == "--isa") {
+    if (name == "--isa" && value == kEmulatedAmx && has_emulated_amx()) {
+      options.emulated_amx = true;
+    } else if (name == "--isa") {
       options.isa = numerics::isa_of(value);
       if (!options.isa) return std::nullopt;
     } else if (name == "--threads") {
@@ -72,6 +90,7 @@ int run(int count, char** words) {
     for (const numerics::Isa isa : numerics::available_isas()) {
       std::printf("%s\n", std::string(numerics::isa_name(isa)).c_str());
     }
+    if (has_emulated_amx()) std::printf("%s\n", std::string(kEmulatedAmx).c_str());
     return 0;
   }
   const auto options = parse(count, words);
@@ -81,7 +100,8 @@ int run(int count, char** words) {
   }
   spoil_float_environment();
   ThreadPool pool(options->threads);
-  const auto engine = numerics::Engine::create(options->isa, pool);
+  const Result<numerics::Engine> engine =
+      options->emulated_amx ? emulated_amx(pool) : numerics::Engine::create(options->isa, pool);
   if (!engine) {
     std::fprintf(stderr, "aftune_exact_digests: %s\n", engine.error().what.c_str());
     return kOtherTrouble;

@@ -16,16 +16,19 @@ namespace {
 Exit run_env(const MachineArgs& args) {
   const auto machine = make_machine(args);
   if (!machine) return report("env", machine.error());
-  std::string found;
-  for (const numerics::Isa isa : numerics::available_isas()) {
-    found += fmt::format("{}{}", found.empty() ? "" : ", ", numerics::isa_name(isa));
+  std::string found, lacking;
+  for (const numerics::Isa isa : numerics::kAllIsas) {
+    const std::string why = numerics::why_unavailable(isa);
+    const auto name = numerics::isa_name(isa);
+    if (why.empty()) found += fmt::format("{}{}", found.empty() ? "" : ", ", name);
+    if (!why.empty()) lacking += fmt::format("not available     {}: {}\n", name, why);
   }
   std::cout << "aftune            0.1.0\n"
             << "exact arithmetic  1\n"
             << fmt::format("compiler          {}\n", __VERSION__)
             << fmt::format("processors        {}\n", std::thread::hardware_concurrency())
             << fmt::format("threads used      {}\n", machine->pool->thread_count())
-            << fmt::format("instruction sets  {}\n", found)
+            << fmt::format("instruction sets  {}\n", found) << lacking
             << fmt::format("used              {} (self-test passed)\n",
                            numerics::isa_name(machine->engine.isa()));
   return Exit::kOk;

@@ -9,12 +9,25 @@
 
 namespace aftune::cli {
 
+namespace {
+
+std::string all_isas() {
+  std::string names;
+  for (const numerics::Isa isa : numerics::kAllIsas) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", numerics::isa_name(isa));
+  }
+  return names;
+}
+
+}  // namespace
+
 void add_machine_options(CLI::App& command, MachineArgs& args) {
   command.add_option("--threads", args.threads, "Compute threads (default: all processors)")
       ->envname("AFTUNE_THREADS")
       ->check(CLI::Range(1, 1024));
   command
-      .add_option("--isa", args.isa, "Instruction set: scalar, avx2 or avx512 (default: fastest)")
+      .add_option("--isa", args.isa,
+                  "Instruction set: scalar, avx2, avx512bw, avx512 or amx (default: fastest)")
       ->envname("AFTUNE_ISA");
 }
 
@@ -23,9 +36,8 @@ Result<Machine> make_machine(const MachineArgs& args) {
   if (!args.isa.empty()) {
     isa = numerics::isa_of(args.isa);
     if (!isa) {
-      return Error{
-          Code::kInvalidInput,
-          fmt::format("unknown instruction set \"{}\", known: scalar, avx2, avx512", args.isa)};
+      return Error{Code::kInvalidInput,
+                   fmt::format("unknown instruction set \"{}\", known: {}", args.isa, all_isas())};
     }
   }
   const unsigned threads =

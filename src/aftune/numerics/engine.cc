@@ -3,39 +3,75 @@
 
 #include <algorithm>
 
+#include "aftune/numerics/internal/amx_support.h"
 #include "aftune/numerics/internal/kernel_set.h"
 
 namespace aftune::numerics {
 namespace {
 
-bool runs_here(Isa isa) {
 #if defined(__x86_64__)
-  switch (isa) {
-    case Isa::kScalar:
-      return true;
-    case Isa::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    case Isa::kAvx512:
-      return runs_here(Isa::kAvx2) && __builtin_cpu_supports("avx512f") &&
-             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
-  }
-  return false;
-#else
-  return isa == Isa::kScalar;
-#endif
+
+/// What the kernels of amx/ lack here, their own correctness included.
+const std::string& why_no_amx_kernels() {
+  static const std::string why = [] {
+    std::string lack = why_no_tiles();
+    if (lack.empty()) lack = try_in_child(kAmxProductKernels);
+    if (!lack.empty()) return lack;
+    const Status done = self_test(kAmxProductKernels);
+    return done ? std::string() : "its self-test fails: " + done.error().what;
+  }();
+  return why;
 }
 
-/// Requires: runs_here(isa).
+std::string what_is_missing(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar:
+      return "";
+    case Isa::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+                 ? ""
+                 : "the processor has no AVX2 with FMA";
+    case Isa::kAvx512Bw:
+      return what_is_missing(Isa::kAvx2).empty() && __builtin_cpu_supports("avx512f") &&
+                     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                     __builtin_cpu_supports("avx512vl")
+                 ? ""
+                 : "the processor has no AVX-512 with BW, DQ and VL";
+    case Isa::kAvx512:
+      return what_is_missing(Isa::kAvx512Bw).empty() && __builtin_cpu_supports("avx512vnni")
+                 ? ""
+                 : "the processor has no AVX-512 with VNNI";
+    case Isa::kAmx: {
+      const std::string below = what_is_missing(Isa::kAvx512);
+      return below.empty() ? why_no_amx_kernels() : below;
+    }
+  }
+  return "";
+}
+
+#else
+
+std::string what_is_missing(Isa isa) {
+  return isa == Isa::kScalar ? "" : "this build is for another processor";
+}
+
+#endif
+
+/// Requires: what_is_missing(isa) is empty.
 const KernelSet& kernels_of([[maybe_unused]] Isa isa) {
   static const KernelSet scalar{kScalarProductKernels, kScalarElementwiseKernels,
                                 kScalarPackedKernels};
 #if defined(__x86_64__)
   static const KernelSet avx2{kAvx2ProductKernels, kAvx2ElementwiseKernels, kAvx2PackedKernels};
-  static const KernelSet avx512{kAvx512ProductKernels, kAvx512ElementwiseKernels,
+  static const KernelSet avx512bw{kAvx512BwProductKernels, kAvx512BwElementwiseKernels,
+                                  kAvx512BwPackedKernels};
+  static const KernelSet avx512{kAvx512ProductKernels, kAvx512BwElementwiseKernels,
                                 kAvx512PackedKernels};
+  static const KernelSet amx{kAmxProductKernels, kAvx512BwElementwiseKernels, kAvx512PackedKernels};
   if (isa == Isa::kAvx2) return avx2;
+  if (isa == Isa::kAvx512Bw) return avx512bw;
   if (isa == Isa::kAvx512) return avx512;
+  if (isa == Isa::kAmx) return amx;
 #endif
   return scalar;
 }
@@ -48,14 +84,18 @@ std::string_view isa_name(Isa isa) {
       return "scalar";
     case Isa::kAvx2:
       return "avx2";
+    case Isa::kAvx512Bw:
+      return "avx512bw";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAmx:
+      return "amx";
   }
   return "";
 }
 
 std::optional<Isa> isa_of(std::string_view name) {
-  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : kAllIsas) {
     if (isa_name(isa) == name) return isa;
   }
   return std::nullopt;
@@ -63,11 +103,13 @@ std::optional<Isa> isa_of(std::string_view name) {
 
 std::vector<Isa> available_isas() {
   std::vector<Isa> found;
-  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
-    if (runs_here(isa)) found.push_back(isa);
+  for (const Isa isa : kAllIsas) {
+    if (what_is_missing(isa).empty()) found.push_back(isa);
   }
   return found;
 }
+
+std::string why_unavailable(Isa isa) { return what_is_missing(isa); }
 
 Result<Engine> Engine::create(std::optional<Isa> isa, ThreadPool& pool) {
   const std::vector<Isa> available = available_isas();
@@ -76,6 +118,7 @@ Result<Engine> Engine::create(std::optional<Isa> isa, ThreadPool& pool) {
   if (std::find(available.begin(), available.end(), chosen) == available.end()) {
     std::string what = "instruction set " + name + " is not available, this machine has";
     for (const Isa other : available) what.append(" ").append(isa_name(other));
+    what.append(": ").append(what_is_missing(chosen));
     return Error{Code::kUnsupported, what};
   }
   const KernelSet& kernels = kernels_of(chosen);

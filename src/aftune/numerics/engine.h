@@ -14,12 +14,20 @@
 
 namespace aftune::numerics {
 
-enum class Isa { kScalar, kAvx2, kAvx512 };
+/// Slowest first. kAvx512Bw is AVX-512 without VNNI, kAvx512 with it, kAmx with int8 tiles, too.
+enum class Isa { kScalar, kAvx2, kAvx512Bw, kAvx512, kAmx };
+inline constexpr Isa kAllIsas[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512Bw, Isa::kAvx512,
+                                   Isa::kAmx};
 
-[[nodiscard]] std::string_view isa_name(Isa isa);  // "scalar", "avx2", "avx512"
+/// "scalar", "avx2", "avx512bw", "avx512", "amx".
+[[nodiscard]] std::string_view isa_name(Isa isa);
 [[nodiscard]] std::optional<Isa> isa_of(std::string_view name);
 /// The instruction sets that this machine runs and this build has, slowest first.
 [[nodiscard]] std::vector<Isa> available_isas();
+/// What keeps an instruction set from being available, as "the processor has no AMX"; empty if it
+/// is. Tiles are tried in a child process and have to pass their self-test before they count.
+/// Cost: a few milliseconds the first time, where the processor has tiles.
+[[nodiscard]] std::string why_unavailable(Isa isa);
 
 struct KernelSet;  // internal/kernel_set.h
 
@@ -31,6 +39,10 @@ class Engine {
   /// Errors: kUnsupported if `isa` is not available here, or if the self-test finds a kernel
   ///         whose bits differ from the reference, naming it.
   static Result<Engine> create(std::optional<Isa> isa, ThreadPool& pool);
+  /// For tests of kernels that no name chooses: takes them as they are.
+  static Engine with_kernels(Isa isa, const KernelSet& kernels, ThreadPool& pool) {
+    return Engine(isa, kernels, pool);
+  }
 
   Engine(Engine&&) noexcept = default;
   [[nodiscard]] Isa isa() const { return isa_; }

@@ -29,6 +29,22 @@ struct Range {
 // Kept for the life of each thread.
 thread_local Scratch packed_a_scratch, packed_b_scratch, staging_scratch, tile_scratch, sum_scratch;
 
+/// What a thread holds while it calls tile().
+class TileUse {
+ public:
+  explicit TileUse(const ProductKernels& kernels) : kernels_(kernels) {
+    if (kernels_.begin != nullptr) kernels_.begin();
+  }
+  ~TileUse() {
+    if (kernels_.end != nullptr) kernels_.end();
+  }
+  TileUse(const TileUse&) = delete;
+  TileUse& operator=(const TileUse&) = delete;
+
+ private:
+  const ProductKernels& kernels_;
+};
+
 class Multiplication {
  public:
   Multiplication(const ProductKernels& kernels, ThreadPool* pool, const Operand& a,
@@ -135,6 +151,7 @@ class Multiplication {
         packed_a_scratch.at_least(row_panels * blocks.size() * kernels_.a_panel_bytes);
     float* tiles = tile_scratch.floats(row_panels * tile_size);
     pack_a(rows, blocks, packed_a);
+    const TileUse use(kernels_);
     for (std::size_t panel = panels.begin; panel < panels.end && finite_; ++panel) {
       const std::size_t column = panel * kernels_.b_rows;
       const Range columns{column, std::min(column + kernels_.b_rows, b_.rows)};

@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 
+#include "aftune/numerics/amx_testing.h"
 #include "aftune/numerics/internal/kernel_set.h"
 #include "aftune/numerics/internal/multiply.h"
 #include "aftune/numerics/internal/test_engines.h"
@@ -20,9 +21,12 @@ std::vector<const ProductKernels*> all_sets() {
 #if defined(__x86_64__)
   for (const Isa isa : available_isas()) {
     if (isa == Isa::kAvx2) sets.push_back(&kAvx2ProductKernels);
+    if (isa == Isa::kAvx512Bw) sets.push_back(&kAvx512BwProductKernels);
     if (isa == Isa::kAvx512) sets.push_back(&kAvx512ProductKernels);
+    if (isa == Isa::kAmx) sets.push_back(&kAmxProductKernels);
   }
 #endif
+  if (can_emulate_amx()) sets.push_back(&emulated_amx_products());
   return sets;
 }
 

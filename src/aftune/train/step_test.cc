@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "aftune/numerics/amx_testing.h"
 #include "aftune/train/tiny_run_testing.h"
 
 namespace aftune::train {
@@ -70,6 +71,17 @@ TEST(Step, ThreadsAndInstructionSetsChangeNoTrainedBit) {
       expect_same(train(engine, Embeddings::kTied, 2, adamw_spec()), expected,
                   std::string(numerics::isa_name(isa)) + std::to_string(threads));
     }
+  }
+}
+
+TEST(Step, EmulatedTilesChangeNoTrainedBit) {
+  if (!numerics::can_emulate_amx()) GTEST_SKIP() << "needs AVX-512";
+  const TestEngine reference(1, numerics::Isa::kScalar);
+  const auto expected = train(reference, Embeddings::kTied, 2, adamw_spec());
+  for (const unsigned threads : {1U, 2U}) {
+    ThreadPool pool(threads);
+    expect_same(train(numerics::emulated_amx_engine(pool), Embeddings::kTied, 2, adamw_spec()),
+                expected, std::to_string(threads));
   }
 }
 

@@ -1,102 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products with packed matrices by vpdpwssd: T = sum(h q') + sum(l h'), pairs of columns at once.
-// Nothing here may be seen by the linker but the table at the end.
-#include "aftune/numerics/internal/packed_kernels.h"
-
-#include <immintrin.h>
+// Products with packed matrices by vpdpwssd.
+#include "aftune/numerics/internal/packed_words_impl.h"
 
 namespace aftune::numerics {
 namespace {
 
-constexpr std::size_t kAhead = 2048;  // bytes between what is multiplied and what is fetched
-
-inline __m512i broadcast(const std::int16_t (&two)[2]) {
-  std::int32_t both = 0;
-  __builtin_memcpy(&both, two, sizeof both);
-  return _mm512_set1_epi32(both);
-}
-
-// In place: with the intrinsic g++ 12 copies and spills the sums.
-inline void dot(__m512i& sum, __m512i a, __m512i b) {
-  asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-}
-
-// The sums of kStep pairs stay apart, that none waits for the one before it.
-template <std::size_t kRows, std::size_t kStep>
-inline void add_pairs(const RowBlock* rows, const PanelBlock& panel, std::size_t pair,
-                      __m512i (&sum)[kRows][2 * kStep]) {
-  const __m512i bias = _mm512_set1_epi16(128);
-#pragma GCC unroll 4
-  for (std::size_t n = 0; n < kStep; ++n) {
-    const auto* values = reinterpret_cast<const char*>(panel.values[pair + n]);
-    _mm_prefetch(values + kAhead, _MM_HINT_T0);
-    const __m512i q = _mm512_load_si512(values);
-    const __m512i h = _mm512_srai_epi16(_mm512_add_epi16(q, bias), 8);
-#pragma GCC unroll 8
-    for (std::size_t i = 0; i < kRows; ++i) {
-      dot(sum[i][2 * n], q, broadcast(rows[i].pairs[pair + n].high));
-      dot(sum[i][2 * n + 1], h, broadcast(rows[i].pairs[pair + n].low));
-    }
+struct Dot {
+  // In place: with the intrinsic g++ 12 copies and spills the sums.
+  static void add(__m512i& sum, __m512i a, __m512i b) {
+    asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
   }
-}
-
-template <std::size_t kRows>
-void multiply_rows(const RowBlock* rows, const PanelBlock& panel, std::size_t depth, float* tile) {
-  constexpr std::size_t kStep = kRows == 1 ? 4 : kRows <= 3 ? 2 : 1;
-  const std::size_t pairs = (depth + 1) / 2;
-  __m512i sum[kRows][2 * kStep];
-#pragma GCC unroll 8
-  for (std::size_t i = 0; i < kRows; ++i) {
-#pragma GCC unroll 8
-    for (std::size_t n = 0; n < 2 * kStep; ++n) sum[i][n] = _mm512_setzero_si512();
-  }
-  std::size_t pair = 0;
-  for (; pair + kStep <= pairs; pair += kStep) add_pairs<kRows, kStep>(rows, panel, pair, sum);
-  __m512i rest[kRows][2];
-#pragma GCC unroll 8
-  for (std::size_t i = 0; i < kRows; ++i) {
-    rest[i][0] = sum[i][0];
-    rest[i][1] = sum[i][1];
-#pragma GCC unroll 8
-    for (std::size_t n = 2; n < 2 * kStep; ++n) {
-      rest[i][n % 2] = _mm512_add_epi32(rest[i][n % 2], sum[i][n]);
-    }
-  }
-  for (; pair < pairs; ++pair) add_pairs<kRows, 1>(rows, panel, pair, rest);
-#pragma GCC unroll 8
-  for (std::size_t i = 0; i < kRows; ++i) {
-    float* c = tile + i * kPanelRows;
-    const __m512 total = _mm512_cvtepi32_ps(_mm512_add_epi32(rest[i][0], rest[i][1]));
-    const __m512 scale = _mm512_mul_ps(_mm512_load_ps(panel.scale), _mm512_set1_ps(rows[i].scale));
-    _mm512_storeu_ps(c, _mm512_fmadd_ps(total, scale, _mm512_loadu_ps(c)));
-  }
-}
-
-void multiply(const RowBlock* rows, std::size_t count, const PanelBlock& panel, std::size_t depth,
-              float* tile) {
-  switch (count) {
-    case 1:
-      return multiply_rows<1>(rows, panel, depth, tile);
-    case 2:
-      return multiply_rows<2>(rows, panel, depth, tile);
-    case 3:
-      return multiply_rows<3>(rows, panel, depth, tile);
-    case 4:
-      return multiply_rows<4>(rows, panel, depth, tile);
-    case 5:
-      return multiply_rows<5>(rows, panel, depth, tile);
-    case 6:
-      return multiply_rows<6>(rows, panel, depth, tile);
-    case 7:
-      return multiply_rows<7>(rows, panel, depth, tile);
-    default:
-      return multiply_rows<8>(rows, panel, depth, tile);
-  }
-}
+};
 
 }  // namespace
 
 extern const PackedKernels kAvx512PackedKernels;
-const PackedKernels kAvx512PackedKernels = {"avx512", multiply};
+const PackedKernels kAvx512PackedKernels = {"avx512", multiply_packed<Dot>};
 
 }  // namespace aftune::numerics

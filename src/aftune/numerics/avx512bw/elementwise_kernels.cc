@@ -3,7 +3,7 @@
 
 namespace aftune::numerics {
 
-extern const ElementwiseKernels kAvx512ElementwiseKernels;
-const ElementwiseKernels kAvx512ElementwiseKernels = kElementwiseKernels;
+extern const ElementwiseKernels kAvx512BwElementwiseKernels;
+const ElementwiseKernels kAvx512BwElementwiseKernels = kElementwiseKernels;
 
 }  // namespace aftune::numerics

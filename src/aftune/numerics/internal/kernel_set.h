@@ -17,7 +17,7 @@ struct KernelSet {
   const PackedKernels& packed;
 };
 
-// One symbol each of the files of scalar/, avx2/ and avx512/.
+// One symbol each of the files of scalar/, avx2/, avx512bw/, avx512/ and amx/.
 extern const ProductKernels kScalarProductKernels;
 extern const ElementwiseKernels kScalarElementwiseKernels;
 extern const PackedKernels kScalarPackedKernels;
@@ -25,9 +25,12 @@ extern const PackedKernels kScalarPackedKernels;
 extern const ProductKernels kAvx2ProductKernels;
 extern const ElementwiseKernels kAvx2ElementwiseKernels;
 extern const PackedKernels kAvx2PackedKernels;
+extern const ProductKernels kAvx512BwProductKernels;
+extern const ElementwiseKernels kAvx512BwElementwiseKernels;  // of all sets with AVX-512
+extern const PackedKernels kAvx512BwPackedKernels;
 extern const ProductKernels kAvx512ProductKernels;
-extern const ElementwiseKernels kAvx512ElementwiseKernels;
-extern const PackedKernels kAvx512PackedKernels;
+extern const PackedKernels kAvx512PackedKernels;  // amx's, too
+extern const ProductKernels kAmxProductKernels;
 #endif
 
 /// Compares every kernel with the scalar one on a few thousand values.

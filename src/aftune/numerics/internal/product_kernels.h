@@ -46,6 +46,10 @@ struct ProductKernels {
   /// stored is not finite.
   bool (*store)(const float* tile, std::size_t rows, std::size_t columns, bool add, float* out,
                 std::size_t stride);
+  /// Before and after calls of tile() on a thread; null where it needs neither. No code that is
+  /// not this set's may run between them.
+  void (*begin)() = nullptr;
+  void (*end)() = nullptr;
 };
 
 }  // namespace aftune::numerics

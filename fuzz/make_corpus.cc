@@ -15,6 +15,7 @@
 #include "aftune/tlog/merkle.h"
 #include "aftune/tlog/tiled_tree.h"
 #include "aftune/tlog/tlog_proof.h"
+#include "aftune/trace/encoded_object.h"
 #include "aftune/trace/entry.h"
 #include "aftune/trace/list.h"
 #include "fuzz/fuzz.h"
@@ -255,6 +256,37 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   return text.replace(text.find(from), from.size(), to);
 }
 
+/// As the target does, the base of a delta is (i * 37 >> 3) mod 256 at byte i.
+void make_encoded_objects(const Path& root) {
+  const Corpus out(root, "encoded_object");
+  ByteBuffer base(4096), plain(4096);
+  for (std::size_t i = 0; i < base.size(); ++i) base[i] = static_cast<std::uint8_t>(i * 37 >> 3);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    plain[i] = static_cast<std::uint8_t>(i % 4 == 3 ? 60 + i % 3 : base[i] + (i % 8 == 0 ? 3 : 0));
+  }
+  const std::pair<trace::Encoding, const char*> names[] = {{trace::Encoding::kZst, "zst"},
+                                                           {trace::Encoding::kPlanes, "planes"},
+                                                           {trace::Encoding::kDelta, "delta"}};
+  for (char choice = 0; choice < 3; ++choice) {
+    const auto& [encoding, name] = names[static_cast<std::size_t>(choice)];
+    trace::ObjectHeader header{encoding, 0, plain.size(), {}};
+    if (encoding == trace::Encoding::kDelta) {
+      header.depth = 1;
+      header.base = digest_of("base");
+    }
+    ByteBuffer file;
+    const Status done = trace::encode_object(header, plain, base, nullptr, [&](Bytes piece) {
+      append(file, piece);
+      return ok();
+    });
+    AFTUNE_CHECK(done.has_value(), "not encoded");
+    const std::string text(as_text(file));
+    out.add(std::string("taken-") + name, choice, text);
+    out.add(std::string("refused-short-") + name, choice, text.substr(0, text.size() - 1));
+    out.add(std::string("refused-long-") + name, choice, text + '\0');
+  }
+}
+
 void make_lists(const Path& root, const trace::Contract& contract) {
   const Corpus out(root, "lists");
   trace::StateList state{digest_of("salt"), {}};
@@ -301,6 +333,8 @@ void make_trace(const Path& root) {
   }
   entries.add("taken-abort", 9, trace::encode_abort(9, {2, "non-finite", digest_of("list")}));
   make_lists(root, contract);
+
+  make_encoded_objects(root);
 
   const Corpus store(root, "store");
   const std::string hex = digest_of("object").hex();

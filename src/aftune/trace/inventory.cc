@@ -8,13 +8,23 @@
 namespace aftune::trace {
 namespace {
 
-constexpr std::uint64_t kMaxObjectBytes = std::uint64_t{1} << 36;
-
 /// A signed entry that breaks the rules is damaged evidence, not unusable input.
 template <typename T>
 Result<T> as_damage(Result<T> decoded) {
   if (decoded) return decoded;
   return Error{Code::kCorrupt, decoded.error().what};
+}
+
+Component component_of(Role role) {
+  switch (role) {
+    case Role::kParameter:
+      return Component::kParameters;
+    case Role::kFirst:
+      return Component::kFirstMoments;
+    case Role::kSecond:
+      return Component::kSecondMoments;
+  }
+  return Component::kParameters;
 }
 
 void add_tensor(const Digest& digest, Component component, const Shape& shape, bool stored,
@@ -56,9 +66,7 @@ Status add_state(const Contract& contract, const Openings& openings, const Place
   }
   const auto tensors = state_tensors(contract, place.block);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const bool parameter = tensors[i].role == Role::kParameter;
-    add_tensor(list->digests[i], parameter ? Component::kParameters : Component::kOptimizer,
-               tensors[i].spec.shape, stored, out);
+    add_tensor(list->digests[i], component_of(tensors[i].role), tensors[i].spec.shape, stored, out);
   }
   return ok();
 }
@@ -73,8 +81,10 @@ std::string_view component_name(Component component) {
       return "gradients";
     case Component::kParameters:
       return "parameters";
-    case Component::kOptimizer:
-      return "optimizer";
+    case Component::kFirstMoments:
+      return "first moments";
+    case Component::kSecondMoments:
+      return "second moments";
     case Component::kLists:
       return "lists";
   }
@@ -152,7 +162,8 @@ Result<std::array<ComponentStats, kComponentCount>> component_stats(const Invent
     const Component component = prepared.empty() ? needed->second : prepared.mapped().component;
     ComponentStats& stats = out[static_cast<std::size_t>(component)];
     ++stats.objects;
-    stats.bytes += object.size;
+    stats.bytes += object.plain_size;
+    stats.stored_bytes += object.size;
   }
   for (const auto& [digest, tensor] : unstored) {
     ComponentStats& stats = out[static_cast<std::size_t>(tensor.component)];
@@ -160,6 +171,21 @@ Result<std::array<ComponentStats, kComponentCount>> component_stats(const Invent
     stats.unstored_bytes += tensor.bytes;
   }
   return out;
+}
+
+Result<ComponentStats> log_stats(const RunFolder& run) {
+  ComponentStats out;
+  std::error_code error;
+  auto it = std::filesystem::recursive_directory_iterator(run.log(), error);
+  for (; !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
+    if (!it->is_regular_file(error)) continue;
+    AFTUNE_TRY(const std::uint64_t size, aftune::file_size(it->path()));
+    ++out.objects;
+    out.bytes += size;
+    out.stored_bytes += size;
+  }
+  if (!error) return out;
+  return Error{Code::kUnavailable, fmt::format("list {}: {}", run.log().string(), error.message())};
 }
 
 }  // namespace aftune::trace

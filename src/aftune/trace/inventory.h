@@ -12,8 +12,15 @@
 
 namespace aftune::trace {
 
-enum class Component : std::uint8_t { kActivations, kGradients, kParameters, kOptimizer, kLists };
-inline constexpr std::size_t kComponentCount = 5;
+enum class Component : std::uint8_t {
+  kActivations,
+  kGradients,
+  kParameters,
+  kFirstMoments,
+  kSecondMoments,
+  kLists
+};
+inline constexpr std::size_t kComponentCount = 6;
 std::string_view component_name(Component component);
 
 /// Committed, and no object of the store by the contract's grid; a replay makes it again.
@@ -44,13 +51,26 @@ struct StoreCheck {
 /// Hashes every object and compares the store with the inventory. Errors: kNotFound, kUnavailable.
 Result<StoreCheck> check_store(const Inventory& inventory, const RunFolder& run);
 
-/// Objects and bytes by component, of the store and of what is committed and not there because the
-/// grid does not store it; objects that nothing commits to are left out.
+/// Objects, their bytes and those of their files by component, of the store and of what is
+/// committed and not there because the grid does not store it; objects that nothing commits to are
+/// left out.
 struct ComponentStats {
-  std::uint64_t objects = 0, bytes = 0;
+  std::uint64_t objects = 0, bytes = 0, stored_bytes = 0;
   std::uint64_t unstored_objects = 0, unstored_bytes = 0;
+
+  ComponentStats& operator+=(const ComponentStats& more) {
+    objects += more.objects;
+    bytes += more.bytes;
+    stored_bytes += more.stored_bytes;
+    unstored_objects += more.unstored_objects;
+    unstored_bytes += more.unstored_bytes;
+    return *this;
+  }
 };
 Result<std::array<ComponentStats, kComponentCount>> component_stats(const Inventory& inventory,
                                                                     const RunFolder& run);
+
+/// Files and bytes of the run's log. Errors: kUnavailable.
+Result<ComponentStats> log_stats(const RunFolder& run);
 
 }  // namespace aftune::trace

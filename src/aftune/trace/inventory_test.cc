@@ -29,9 +29,13 @@ TEST(Inventory, AFinishedRunNeedsAllThatItStored) {
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < stats.size(); ++i) {
     EXPECT_GT(stats[i].objects, 0U) << component_name(static_cast<Component>(i));
-    bytes += stats[i].bytes;
+    EXPECT_LE(stats[i].stored_bytes, stats[i].bytes);
+    bytes += stats[i].stored_bytes;
   }
   EXPECT_EQ(bytes, check.bytes);
+  const ComponentStats log = must(log_stats(copy.run));
+  EXPECT_GT(log.objects, 2U);
+  EXPECT_GT(log.bytes, copy.entries.size() * 64);
 }
 
 TEST(Inventory, EdgesAreCountedByKind) {

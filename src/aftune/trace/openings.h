@@ -43,6 +43,11 @@ class Openings {
   /// Whether there is an object of this digest; its bytes are not looked at.
   [[nodiscard]] bool has(const Digest& digest) const { return store_.has(digest); }
 
+  /// The objects that must stay with this one: Store::bases_of().
+  [[nodiscard]] std::vector<Digest> bases_of(const Digest& digest) const {
+    return store_.bases_of(digest);
+  }
+
   /// Any stored tensor by digest. Errors: kNotFound also for what a run need not store.
   Result<Tensor> tensor(const Digest& digest, const TensorSpec& spec) const;
 

@@ -19,22 +19,25 @@ constexpr std::uint64_t kQueueBytes = std::uint64_t{512} << 20;
 }  // namespace
 
 Recorder::Recorder(const Contract& contract, const RunFolder& run, const crypto::PrivateKey& key,
-                   Store store, tlog::LogWriter log)
+                   Store store, tlog::LogWriter log, StoreEncoding encoding)
     : contract_(contract),
       run_(run),
       timeline_(contract),
       salts_(key, contract.run_id),
       store_(std::move(store)),
       log_(std::move(log)),
+      encoding_(encoding),
       found_(log_.entries()),
       last_states_(timeline_.layer_blocks()),
+      stored_states_(timeline_.layer_blocks()),
       state_tickets_(timeline_.layer_blocks(), 0),
       worker_(kQueueBytes) {}
 
 Recorder::~Recorder() = default;
 
 Result<std::unique_ptr<Recorder>> Recorder::open(const Contract& contract, const RunFolder& run,
-                                                 const crypto::PrivateKey& key) {
+                                                 const crypto::PrivateKey& key,
+                                                 StoreEncoding encoding) {
   AFTUNE_TRY(Store store, Store::open(run.store(), Store::Open::kCreate));
   AFTUNE_TRY(tlog::LogWriter log, tlog::LogWriter::open(run.log(), contract.origin(), key));
   // Killed after the last entry became durable and before it was signed: only this is left to do.
@@ -45,7 +48,7 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const Contract& contract, const
     AFTUNE_TRY(log.sign());
   }
   return std::unique_ptr<Recorder>(
-      new Recorder(contract, run, key, std::move(store), std::move(log)));
+      new Recorder(contract, run, key, std::move(store), std::move(log), encoding));
 }
 
 Status Recorder::commit(std::uint64_t position, const std::string& entry) {
@@ -63,8 +66,25 @@ Status Recorder::commit(std::uint64_t position, const std::string& entry) {
 
 Status Recorder::commit_list(std::uint64_t position, const std::string& list) {
   const Digest digest = crypto::blake3(as_bytes(list));
-  AFTUNE_TRY(store_.put(digest, as_bytes(list)));
+  AFTUNE_TRY(store_.put(digest, as_bytes(list), hint_for_list()));
   return commit(position, encode_entry(position, timeline_.at(position), digest));
+}
+
+PutHint Recorder::hint_for_list() const {
+  return {encoding_ == StoreEncoding::kAuto ? Content::kText : Content::kBytes, {}};
+}
+
+PutHint Recorder::hint_for_edge() const {
+  return {encoding_ == StoreEncoding::kAuto ? Content::kWords : Content::kBytes, {}};
+}
+
+PutHint Recorder::hint_for_state(std::uint32_t block, std::size_t index, Role role) const {
+  PutHint hint = hint_for_edge();
+  // A first moment has little in common with an earlier one: docs/performance.md.
+  if (role != Role::kFirst && index < stored_states_[block].size()) {
+    hint.base = stored_states_[block][index];
+  }
+  return hint;
 }
 
 Status Recorder::sign_if_at(std::uint64_t size) {
@@ -88,14 +108,16 @@ Status Recorder::record_contract() {
 Status Recorder::take_state(std::uint32_t block, std::uint64_t step_block,
                             const train::BlockState& state) {
   StateList list{salts_.list_salt(timeline_.position_of_state(block, step_block)), {}};
-  for (const StateTensor& tensor : state_tensors(contract_, block)) {
-    const Bytes bytes = state_view(state, tensor).bytes;
+  const auto tensors = state_tensors(contract_, block);
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const Bytes bytes = state_view(state, tensors[i]).bytes;
     const Digest digest = crypto::blake3(bytes);
     if (timeline_.stored(step_block)) {
-      AFTUNE_TRY(store_.put(digest, bytes));
+      AFTUNE_TRY(store_.put(digest, bytes, hint_for_state(block, i, tensors[i].role)));
     }
     list.digests.push_back(digest);
   }
+  if (timeline_.stored(step_block)) stored_states_[block] = list.digests;
   last_states_[block] = std::move(list);
   return ok();
 }
@@ -126,7 +148,7 @@ Status Recorder::on_edge(const train::EdgeId& id, train::EdgeTensor tensor) {
   return post(bytes, [this, stored, tensor = std::move(tensor)] {
     const Digest digest = crypto::blake3(tensor->bytes());
     edges_.push_back(digest);
-    return stored ? store_.put(digest, tensor->bytes()) : ok();
+    return stored ? store_.put(digest, tensor->bytes(), hint_for_edge()) : ok();
   });
 }
 

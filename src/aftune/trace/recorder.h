@@ -30,7 +30,8 @@ class Recorder final : public train::StepObserver {
   /// `contract` and `key` are borrowed. A log that has ended unsigned, by a kill, gets its
   /// checkpoint. Errors: those of LogWriter::open and Store::open.
   static Result<std::unique_ptr<Recorder>> open(const Contract& contract, const RunFolder& run,
-                                                const crypto::PrivateKey& key);
+                                                const crypto::PrivateKey& key,
+                                                StoreEncoding encoding = StoreEncoding::kRaw);
   ~Recorder() override;
 
   /// Position 0.
@@ -63,13 +64,17 @@ class Recorder final : public train::StepObserver {
 
  private:
   Recorder(const Contract& contract, const RunFolder& run, const crypto::PrivateKey& key,
-           Store store, tlog::LogWriter log);
+           Store store, tlog::LogWriter log, StoreEncoding encoding);
   Status post(std::uint64_t bytes, std::function<Status()> job);
   Status commit(std::uint64_t position, const std::string& entry);
   Status commit_list(std::uint64_t position, const std::string& list);
   Status take_state(std::uint32_t block, std::uint64_t step_block, const train::BlockState& state);
   Status commit_states(std::uint64_t step_block);
   Status sign_if_at(std::uint64_t size);
+  /// What put() is told of a list, of an edge or of tensor `index` of a block's state.
+  [[nodiscard]] PutHint hint_for_list() const;
+  [[nodiscard]] PutHint hint_for_edge() const;
+  [[nodiscard]] PutHint hint_for_state(std::uint32_t block, std::size_t index, Role role) const;
 
   const Contract& contract_;
   RunFolder run_;
@@ -77,10 +82,12 @@ class Recorder final : public train::StepObserver {
   SaltSource salts_;
   Store store_;          // used by the background thread once it runs
   tlog::LogWriter log_;  // the same
+  StoreEncoding encoding_;
   std::vector<std::string> found_;
-  std::vector<Digest> edges_;                 // of the step under way; background thread
-  std::vector<StateList> last_states_;        // by block; background thread
-  std::vector<std::uint64_t> state_tickets_;  // by block
+  std::vector<Digest> edges_;                       // of the step under way; background thread
+  std::vector<StateList> last_states_;              // by block; background thread
+  std::vector<std::vector<Digest>> stored_states_;  // the last stored ones; the same
+  std::vector<std::uint64_t> state_tickets_;        // by block
   Worker worker_;
 };
 

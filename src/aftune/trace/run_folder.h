@@ -18,6 +18,7 @@ struct RunFolder {
   [[nodiscard]] Path store() const { return root / "store"; }
   [[nodiscard]] Path root_salt() const { return root / "root-salt"; }
   [[nodiscard]] Path metrics() const { return root / "metrics.jsonl"; }
+  [[nodiscard]] Path challenges() const { return root / "challenges"; }
   [[nodiscard]] Path delivered() const { return root / "model"; }
 };
 

@@ -6,13 +6,58 @@
 #include <algorithm>
 
 #include "aftune/crypto/blake3.h"
+#include "aftune/trace/encoded_object.h"
 
 namespace aftune::trace {
 namespace {
 
-constexpr std::string_view kRaw = ".raw";
+/// Deltas that are put on one another: each costs a reader one more file.
+constexpr std::uint8_t kDepthMade = 4;
+
+std::string suffix_of(Encoding encoding) { return "." + std::string(encoding_name(encoding)); }
+
+/// An object file's name taken apart.
+struct FileName {
+  Digest digest;
+  Encoding encoding = Encoding::kRaw;
+};
+
+std::optional<FileName> parse_name(std::string_view name) {
+  const Result<Digest> digest = parse_digest(name.substr(0, 64));
+  if (!digest) return std::nullopt;
+  for (const Encoding encoding : kEncodings) {
+    if (name.substr(64) == suffix_of(encoding)) return FileName{*digest, encoding};
+  }
+  return std::nullopt;
+}
+
+bool is_file(const Path& path) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(path, error);
+}
+
+Result<ObjectHeader> read_header(FileReader& file, Encoding encoding) {
+  std::array<std::uint8_t, kObjectHeaderBytes> head{};
+  AFTUNE_TRY(file.read(head));
+  return decode_header(head, encoding);
+}
+
+std::vector<Form> candidates_for(Content content, bool has_base) {
+  if (content == Content::kText) return {{Encoding::kZst}};
+  if (content != Content::kWords) return {};
+  std::vector<Form> out = {{Encoding::kPlanes}};
+  if (!has_base) return out;
+  out.push_back({Encoding::kDelta, Scale::kPlain});
+  out.push_back({Encoding::kDelta, Scale::kByExponent});
+  return out;
+}
 
 }  // namespace
+
+struct Store::Link {
+  FileReader file;  // behind the header
+  ObjectHeader header;
+};
 
 Result<Store> Store::open(const Path& folder, Open mode, ThreadPool* pool) {
   if (mode == Open::kCreate) {
@@ -33,29 +78,102 @@ Store::~Store() {
   }
 }
 
-Path Store::path_of(const Digest& digest) const {
+Path Store::path_of(const Digest& digest, Encoding encoding) const {
   const std::string hex = digest.hex();
-  return folder_ / hex.substr(0, 2) / (hex + std::string(kRaw));
+  return folder_ / hex.substr(0, 2) / (hex + suffix_of(encoding));
+}
+
+Path Store::path_of(const Digest& digest) const {
+  return path_of(digest, encoding_of(digest).value_or(Encoding::kRaw));
+}
+
+std::optional<Encoding> Store::encoding_of(const Digest& digest) const {
+  for (const Encoding encoding : kEncodings) {
+    if (is_file(path_of(digest, encoding))) return encoding;
+  }
+  return std::nullopt;
+}
+
+Result<ObjectHeader> Store::header_of(const Digest& digest, Encoding encoding) const {
+  AFTUNE_TRY(FileReader file, FileReader::open(path_of(digest, encoding)));
+  return read_header(file, encoding);
+}
+
+std::vector<Digest> Store::bases_of(const Digest& digest) const {
+  std::vector<Digest> out;
+  Digest at = digest;
+  while (encoding_of(at) == Encoding::kDelta && out.size() < kMaxDepth) {
+    const auto header = header_of(at, Encoding::kDelta);
+    if (!header) break;
+    at = header->base;
+    out.push_back(at);
+  }
+  return out;
 }
 
 bool Store::has(const Digest& digest) const {
-  std::error_code error;
-  return std::filesystem::is_regular_file(path_of(digest), error);
+  const std::vector<Digest> bases = bases_of(digest);
+  return encoding_of(bases.empty() ? digest : bases.back()).has_value();
 }
 
-Status Store::put(const Digest& digest, Bytes data) {
-  const Path target = path_of(digest);
-  const auto size_there = aftune::file_size(target);
-  if (size_there && *size_there == data.size()) {
-    unsynced_.insert(target.parent_path());  // a killed process may have left its name unsynced
+bool Store::whole_there(const Digest& digest, std::uint64_t size) const {
+  const auto encoding = encoding_of(digest);
+  if (!encoding) return false;
+  if (encoding == Encoding::kRaw) {
+    const auto found = aftune::file_size(path_of(digest, Encoding::kRaw));
+    return found && *found == size;
+  }
+  const auto header = header_of(digest, *encoding);
+  return header && header->size == size && has(digest);
+}
+
+Status Store::put(const Digest& digest, Bytes data, const PutHint& hint) {
+  if (whole_there(digest, data.size())) {
+    // A killed process may have left its name unsynced.
+    unsynced_.insert(path_of(digest).parent_path());
     return ok();
   }
   if (unsettled_.contains(digest)) return ok();
-  AFTUNE_TRY(make_folders(target.parent_path()));
-  AFTUNE_TRY(StagedFile file, StagedFile::create(target));
-  AFTUNE_TRY(file.append(data));
+  AFTUNE_TRY(make_folders(path_of(digest).parent_path()));
+  return write(digest, data, hint);
+}
+
+Status Store::write(const Digest& digest, Bytes data, const PutHint& hint) {
+  ObjectHeader header{Encoding::kRaw, 0, data.size(), {}};
+  ByteBuffer base;
+  if (encoding_of(digest)) {
+    // What is there is broken. Raw comes before it wherever the writer is killed.
+    for (const Encoding encoding : kEncodings) {
+      const Path broken = path_of(digest, encoding);
+      if (encoding != Encoding::kRaw && is_file(broken)) superseded_.insert(broken);
+    }
+  } else {
+    base = base_for(data.size(), hint, header);
+    const Form form = choose_form(data, base, candidates_for(hint.content, !base.empty()));
+    header.encoding = form.encoding;
+    header.scale = form.scale;
+  }
+  if (header.encoding != Encoding::kDelta) header = {header.encoding, 0, data.size(), {}};
+  AFTUNE_TRY(StagedFile file, StagedFile::create(path_of(digest, header.encoding)));
+  if (header.encoding == Encoding::kRaw) {
+    AFTUNE_TRY(file.append(data));
+  } else {
+    AFTUNE_TRY(encode_object(header, data, base, pool_,
+                             [&file](Bytes piece) { return file.append(piece); }));
+  }
   unsettled_.emplace(digest, std::move(file).leave_unsettled());
   return ok();
+}
+
+ByteBuffer Store::base_for(std::uint64_t size, const PutHint& hint, ObjectHeader& header) const {
+  if (hint.content != Content::kWords || !hint.base || size == 0) return {};
+  const std::size_t depth = bases_of(*hint.base).size() + 1;
+  if (depth > kDepthMade) return {};
+  Result<ByteBuffer> base = get(*hint.base, size);
+  if (!base || base->size() != size) return {};
+  header.depth = static_cast<std::uint8_t>(depth);
+  header.base = *hint.base;
+  return *std::move(base);
 }
 
 Status Store::sync() {
@@ -64,6 +182,7 @@ Status Store::sync() {
     unsynced_.insert(file.target.parent_path());
   }
   unsettled_.clear();
+  AFTUNE_TRY(remove_superseded());
   for (const Path& folder : unsynced_) {
     AFTUNE_TRY(sync_folder(folder));
   }
@@ -76,26 +195,94 @@ Digest Store::digest_of(Bytes data) const {
 }
 
 Result<ByteBuffer> Store::get(const Digest& digest, std::uint64_t limit_bytes) const {
-  AFTUNE_TRY(ByteBuffer data, read_file(path_of(digest), limit_bytes).in("object " + digest.hex()));
+  const Encoding encoding = encoding_of(digest).value_or(Encoding::kRaw);
+  AFTUNE_TRY(ByteBuffer data,
+             (encoding == Encoding::kRaw ? read_file(path_of(digest, encoding), limit_bytes)
+                                         : decode(digest, limit_bytes))
+                 .in("object " + digest.hex()));
   const Digest found = digest_of(data);
-  if (found != digest) {
-    return Error{Code::kCorrupt, fmt::format("object {} has {} bytes of digest {}", digest.hex(),
-                                             data.size(), found.hex())};
+  if (found == digest) return data;
+  // Over a base with other bytes nothing can be right: name the object that is to blame.
+  const std::vector<Digest> bases = bases_of(digest);
+  if (!bases.empty()) {
+    AFTUNE_TRY([[maybe_unused]] const ByteBuffer base,
+               get(bases.front(), data.size()).in(fmt::format("base of {}", digest.hex())));
   }
-  return data;
+  return Error{Code::kCorrupt, fmt::format("object {} has {} bytes of digest {}", digest.hex(),
+                                           data.size(), found.hex())};
 }
 
-Status Store::walk(const std::function<void(const Path&, const Digest*)>& visit) const {
+Result<std::vector<Store::Link>> Store::open_chain(const Digest& digest,
+                                                   std::uint64_t limit_bytes) const {
+  std::vector<Link> out;
+  Digest at = digest;
+  while (true) {
+    const auto encoding = encoding_of(at);
+    if (!encoding) {
+      return Error{Code::kNotFound, fmt::format("its base {} is not there", at.hex())};
+    }
+    if (encoding == Encoding::kRaw) break;  // read as it is
+    AFTUNE_TRY(FileReader file, FileReader::open(path_of(at, *encoding)));
+    AFTUNE_TRY(const ObjectHeader header, read_header(file, *encoding));
+    if (header.size > limit_bytes) {
+      return Error{Code::kInvalidInput,
+                   fmt::format("it has {} bytes, the limit is {}", header.size, limit_bytes)};
+    }
+    if (!out.empty() && header.size != out.back().header.size) {
+      return Error{Code::kCorrupt,
+                   fmt::format("{} bytes over a base of {}", out.back().header.size, header.size)};
+    }
+    if (!out.empty() && header.depth >= out.back().header.depth) {
+      return Error{Code::kCorrupt, fmt::format("depth {} over a base of depth {}",
+                                               out.back().header.depth, header.depth)};
+    }
+    out.push_back({std::move(file), header});
+    if (header.encoding != Encoding::kDelta) break;
+    at = header.base;
+  }
+  return out;
+}
+
+Result<ByteBuffer> Store::decode(const Digest& digest, std::uint64_t limit_bytes) const {
+  AFTUNE_TRY(std::vector<Link> chain, open_chain(digest, limit_bytes));
+  const ObjectHeader& last = chain.back().header;
+  ByteBuffer out;
+  if (last.encoding == Encoding::kDelta) {  // over a raw object
+    AFTUNE_TRY(out, read_file(path_of(last.base, Encoding::kRaw), last.size));
+    if (out.size() != last.size) {
+      return Error{Code::kCorrupt,
+                   fmt::format("{} bytes over a base of {}", last.size, out.size())};
+    }
+  } else {
+    out.resize(last.size);
+  }
+  for (auto link = chain.rbegin(); link != chain.rend(); ++link) {
+    AFTUNE_TRY(decode_object(link->header, link->file, pool_, out));
+  }
+  return out;
+}
+
+Status Store::remove_superseded() {
+  for (const Path& path : superseded_) {
+    std::error_code error;
+    std::filesystem::remove(path, error);
+    if (error) {
+      return Error{Code::kUnavailable,
+                   fmt::format("remove {}: {}", path.string(), error.message())};
+    }
+  }
+  superseded_.clear();
+  return ok();
+}
+
+Status Store::walk(const std::function<void(const Path&, const Digest*, Encoding)>& visit) const {
   std::error_code error;
   auto it = std::filesystem::recursive_directory_iterator(folder_, error);
   for (; !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
     if (it->is_directory(error)) continue;
-    const std::string name = it->path().filename().string();
-    const Result<Digest> digest = name.size() == 64 + kRaw.size() && name.ends_with(kRaw)
-                                      ? parse_digest(std::string_view(name).substr(0, 64))
-                                      : Result<Digest>(Error{Code::kInvalidInput, "not an object"});
-    const bool at_home = digest && path_of(*digest) == it->path();
-    visit(it->path(), at_home ? &*digest : nullptr);
+    const auto name = parse_name(it->path().filename().string());
+    const bool at_home = name && path_of(name->digest) == it->path();
+    visit(it->path(), at_home ? &name->digest : nullptr, name ? name->encoding : Encoding::kRaw);
   }
   if (error) {
     return Error{Code::kUnavailable, fmt::format("list {}: {}", folder_.string(), error.message())};
@@ -106,14 +293,19 @@ Status Store::walk(const std::function<void(const Path&, const Digest*)>& visit)
 Result<std::vector<Store::Object>> Store::objects() const {
   std::vector<Object> out;
   Status sized = ok();
-  AFTUNE_TRY(walk([&](const Path& path, const Digest* digest) {
+  AFTUNE_TRY(walk([&](const Path& path, const Digest* digest, Encoding encoding) {
     if (digest == nullptr || !sized) return;
     Result<std::uint64_t> size = aftune::file_size(path);
-    if (size) {
-      out.push_back({*digest, *size});
-    } else {
+    if (!size) {
       sized = std::move(size).error();
+      return;
     }
+    Object object{*digest, *size, encoding, *size};
+    if (encoding != Encoding::kRaw) {
+      const auto header = header_of(*digest, encoding);
+      object.plain_size = header ? header->size : 0;
+    }
+    out.push_back(object);
   }));
   AFTUNE_TRY(std::move(sized));
   std::sort(out.begin(), out.end(),
@@ -123,7 +315,7 @@ Result<std::vector<Store::Object>> Store::objects() const {
 
 Result<std::vector<Path>> Store::strangers() const {
   std::vector<Path> out;
-  AFTUNE_TRY(walk([&](const Path& path, const Digest* digest) {
+  AFTUNE_TRY(walk([&](const Path& path, const Digest* digest, Encoding) {
     if (digest == nullptr) out.push_back(path);
   }));
   std::sort(out.begin(), out.end());

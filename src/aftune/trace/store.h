@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "aftune/base/file.h"
 #include "aftune/crypto/digest.h"
+#include "aftune/trace/encoding.h"
 
 namespace aftune {
 class ThreadPool;
@@ -18,12 +20,24 @@ class ThreadPool;
 
 namespace aftune::trace {
 
+/// What put() may try so that a file gets smaller; it changes no object.
+enum class Content : std::uint8_t {
+  kBytes,  // anything: written as it is
+  kText,   // repeats itself
+  kWords,  // 32-bit floats
+};
+struct PutHint {
+  Content content = Content::kBytes;
+  std::optional<Digest> base;  // of words: an object much like this one, in the store and settled
+};
+
 /// Threads: one writer at a time; readers at any time.
 class Store {
  public:
   /// Opens a store's folder, creating it if `create`. Errors: kNotFound, kUnavailable.
   enum class Open { kExisting, kCreate };
-  /// `pool`, if given, hashes what get() reads; it is borrowed and must be free then.
+  /// `pool`, if given, hashes and decodes what get() reads and encodes what put() takes; it is
+  /// borrowed and must be free then.
   static Result<Store> open(const Path& folder, Open mode, ThreadPool* pool = nullptr);
 
   Store(Store&&) noexcept = default;
@@ -32,16 +46,22 @@ class Store {
 
   /// Takes `data`, whose BLAKE3 digest is `digest` (the caller has computed it); does not wait for
   /// the disk. The object is in place, whole and durable, after sync(). One that is there already,
-  /// by its size, costs a look-up. Errors: kUnavailable.
-  Status put(const Digest& digest, Bytes data);
+  /// by its size, costs a look-up. A base that cannot be read is left aside. Errors: kUnavailable.
+  Status put(const Digest& digest, Bytes data, const PutHint& hint = {});
 
   /// Makes everything put so far durable under its name. Errors: kUnavailable.
   Status sync();
 
+  /// Whether there is a file for it, and for each base that it needs.
   [[nodiscard]] bool has(const Digest& digest) const;
 
-  /// The object, its digest checked. Errors: kNotFound; kCorrupt, naming the object, if the bytes
-  /// have another digest; kInvalidInput over `limit_bytes`; kUnavailable.
+  /// The objects that must stay with this one: a delta's base, that one's base, and so on. Where a
+  /// header cannot be read they end.
+  [[nodiscard]] std::vector<Digest> bases_of(const Digest& digest) const;
+
+  /// The object, its digest checked. Errors: kNotFound, for a base too; kCorrupt, naming the
+  /// object, if the file is none of its encoding or decodes to bytes of another digest;
+  /// kInvalidInput over `limit_bytes`; kUnavailable.
   [[nodiscard]] Result<ByteBuffer> get(const Digest& digest, std::uint64_t limit_bytes) const;
 
   /// The address of `data`: BLAKE3, on the pool if there is one.
@@ -51,22 +71,37 @@ class Store {
   struct Object {
     Digest digest;
     std::uint64_t size = 0;  // bytes of the file
+    Encoding encoding = Encoding::kRaw;
+    std::uint64_t plain_size = 0;  // as the header says; 0 if it cannot be read
   };
   [[nodiscard]] Result<std::vector<Object>> objects() const;
 
   /// Files in the folder that are no object by name, ascending: left-overs of interrupted writes.
   [[nodiscard]] Result<std::vector<Path>> strangers() const;
 
+  /// The object's file, or where it would lie raw.
   [[nodiscard]] Path path_of(const Digest& digest) const;
 
  private:
+  struct Link;  // a file of a chain of deltas
   Store(Path folder, ThreadPool* pool) : folder_(std::move(folder)), pool_(pool) {}
-  Status walk(const std::function<void(const Path&, const Digest*)>& visit) const;
+  [[nodiscard]] Path path_of(const Digest& digest, Encoding encoding) const;
+  [[nodiscard]] std::optional<Encoding> encoding_of(const Digest& digest) const;
+  [[nodiscard]] Result<ObjectHeader> header_of(const Digest& digest, Encoding encoding) const;
+  [[nodiscard]] bool whole_there(const Digest& digest, std::uint64_t size) const;
+  Result<std::vector<Link>> open_chain(const Digest& digest, std::uint64_t limit_bytes) const;
+  Result<ByteBuffer> decode(const Digest& digest, std::uint64_t limit_bytes) const;
+  Status write(const Digest& digest, Bytes data, const PutHint& hint);
+  /// The base's bytes, and its place in `header`; nothing if it is of no use.
+  ByteBuffer base_for(std::uint64_t size, const PutHint& hint, ObjectHeader& header) const;
+  Status remove_superseded();
+  Status walk(const std::function<void(const Path&, const Digest*, Encoding)>& visit) const;
 
   Path folder_;
-  ThreadPool* pool_;                           // null: get() hashes on the calling thread
+  ThreadPool* pool_;                           // null: all on the calling thread
   std::map<Digest, UnsettledFile> unsettled_;  // put since the last sync
   std::set<Path> unsynced_;                    // folders with new names
+  std::set<Path> superseded_;                  // broken files beside what is unsettled
 };
 
 }  // namespace aftune::trace

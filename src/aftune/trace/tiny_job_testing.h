@@ -69,6 +69,13 @@ inline void flip_bit(const Path& path, std::size_t byte) {
   put(path, text);
 }
 
+/// Of the runs of a test program: tests/encoded runs those that have runs once more, encoded.
+inline StoreEncoding test_encoding() {
+  const char* wanted = std::getenv("AFTUNE_TEST_ENCODING");
+  return wanted != nullptr && std::string_view(wanted) == "auto" ? StoreEncoding::kAuto
+                                                                 : StoreEncoding::kRaw;
+}
+
 inline crypto::PrivateKey test_key(unsigned char seed) {
   return must(crypto::PrivateKey::from_seed(crypto::SecretBytes(ByteBuffer(32, seed))));
 }
@@ -188,7 +195,7 @@ class TinyJob {
   [[nodiscard]] const Contract& contract() const { return job_->contract; }
 
   [[nodiscard]] TrainJob job(const RunFolder& run, Existing existing = Existing::kRefuse) const {
-    return {*job_, run, provider, model(), data(), existing, Recording::kOn, {}};
+    return {*job_, run, provider, model(), data(), existing, Recording::kOn, {}, test_encoding()};
   }
   Result<TrainReport> train(Existing existing = Existing::kRefuse) const {
     return train_run(job(run(), existing), engine_);

@@ -54,7 +54,8 @@ Status check_closed(const Run& run, const std::vector<std::string>& entries) {
 
 /// Tells whether the log has ended, and puts the states to start from in place.
 Status start_recording(Run& run) {
-  AFTUNE_TRY(run.recorder, Recorder::open(run.contract, run.job.run, run.job.key));
+  AFTUNE_TRY(run.recorder,
+             Recorder::open(run.contract, run.job.run, run.job.key, run.job.encoding));
   const auto& entries = run.recorder->found_entries();
   if (!entries.empty() && is_abort(entries.back())) {
     return Error{Code::kInvalidInput, fmt::format("the run in {} was aborted and cannot go on",

@@ -9,6 +9,7 @@
 
 #include "aftune/numerics/engine.h"
 #include "aftune/trace/contract.h"
+#include "aftune/trace/encoding.h"
 #include "aftune/trace/run_folder.h"
 #include "aftune/trace/run_setup.h"
 
@@ -35,6 +36,7 @@ struct TrainJob {
   Existing existing = Existing::kRefuse;
   Recording recording = Recording::kOn;
   std::function<void(const StepProgress&)> on_step;
+  StoreEncoding encoding = StoreEncoding::kRaw;
 };
 
 enum class RunEnd { kClosed, kAlreadyClosed, kAborted };

@@ -70,6 +70,8 @@ expect 2 "exists already" "${ask[@]}" --witness eye -o challenge.json
 expect 0 "answer the challenge" "$AFTUNE" answer contract.json --run run \
   --challenge challenge.json --key keys/provider.key -o manifest.json
 post=("$AFTUNE" witness contract.json --key keys/eye.key --state eye --challenge challenge.json)
+expect 2 "this witness has cosigned 0 entries" "$AFTUNE" witness contract.json \
+  --key keys/eye.key --state blind --challenge challenge.json
 expect 0 "timing.json" "${post[@]}" --publish shown
 expect 0 "timing.json" "${post[@]}" --manifest manifest.json --publish shown
 cmp challenge.json shown/challenges/*/challenge.json || fail "the challenge is not shown"
@@ -83,7 +85,7 @@ expect 2 "it is of challenge" "$AFTUNE" audit contract.json --run run --witness 
 # The client loses a list: the manifest says that it was handed over.
 cp -a run lost
 list=$("$AFTUNE" log show --run run 2>/dev/null | sed -n '6s/.*"list":"\([0-9a-f]*\)".*/\1/p')
-rm "lost/store/${list:0:2}/$list.raw"
+rm "lost/store/${list:0:2}/$list".*
 expect 3 "INCONCLUSIVE" "$AFTUNE" audit contract.json --run lost --challenge challenge.json \
   --witness eye --manifest manifest.json
 
@@ -93,8 +95,18 @@ forge=$(dirname "$AFTUNE")/aftune_forge
 expect 1 "split view" "$AFTUNE" audit contract.json --run lie --witness eye
 expect 1 "activation at edge 3, step 7" "$AFTUNE" audit contract.json --run lie --block 2,2 \
   -o reject.json --key keys/client.key
+expect 2 "is not the key of the contract's verifier" "$AFTUNE" audit contract.json --run lie \
+  --block 2,2 -o other.json --key keys/provider.key
 expect 0 "REPRODUCED: all" "$AFTUNE" audit contract.json --run lie --reproduce reject.json
 expect 1 "NOT REPRODUCED" "$AFTUNE" audit contract.json --run run --reproduce reject.json
+expect 1 "ANOTHER LOG" "$AFTUNE" audit contract.json --run run --reproduce reject.json
+expect 2 "needs --challenge or --reproduce" "$AFTUNE" audit contract.json --run run --all \
+  --manifest manifest.json
+
+# The provider signs for nothing that it lost.
+cp -a run kept && rm "kept/store/${list:0:2}/$list".*
+expect 2 "list: object $list" "$AFTUNE" answer contract.json --run kept \
+  --challenge challenge.json --key keys/provider.key -o none.json
 
 # The log is rewritten under the eyes of the witness.
 expect 1 "REFUSED, fork" "$AFTUNE" witness contract.json --run lie --key keys/eye.key --state eye

@@ -13,8 +13,9 @@
 namespace aftune::audit {
 
 /// Requires: request.challenge. Afterwards the judge knows whether absence counts against the
-/// provider. `entries` are those of the log that is shown.
-void check_answer(const AuditRequest& request, const std::vector<std::string>& entries,
+/// provider. `entries` are those of the log that is shown; `is_due`: the challenge is known to be
+/// the draw's, so that its deadline counts.
+void check_answer(const AuditRequest& request, const std::vector<std::string>& entries, bool is_due,
                   Judge& judge);
 
 /// Each witness's time of receiving the challenge: the end of the log must be older.

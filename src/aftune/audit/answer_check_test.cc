@@ -2,6 +2,7 @@
 #include "aftune/audit/answer_check.h"
 
 #include "aftune/audit/asked_run_testing.h"
+#include "aftune/audit/draw_rule.h"
 
 namespace aftune::audit {
 namespace {
@@ -13,6 +14,7 @@ using testing::kDeadline;
 using testing::kReceived;
 using testing::must;
 using testing::test_engine;
+using testing::TinyJob;
 using testing::watched_job;
 
 TEST(Answer, ThatIsWholeIsAccepted) {
@@ -23,6 +25,10 @@ TEST(Answer, ThatIsWholeIsAccepted) {
   EXPECT_EQ(verdict.drawn_by, DrawnBy::kSecret);
   EXPECT_TRUE(verdict.manifest);
   EXPECT_FALSE(verdict.challenge.empty());
+}
+
+TEST(Answer, ThatIsNotSignedForIsNotAcceptedThoughAllIsThere) {
+  expect_open(Asked().audited({}), "no manifest answers the challenge");
 }
 
 /// Only what the manifest lists is handed over.
@@ -92,6 +98,51 @@ TEST(Answer, A5ThatAQuorumWaitedForTooLongIsRejected) {
   in_time.state(7, kDeadline + 9, kDeadline);
   in_time.state(8, kDeadline + 9, kDeadline);
   EXPECT_EQ(in_time.audited(in_time.manifest()).outcome, Outcome::kAccept);
+}
+
+/// A provider refuses a challenge that is not the draw's: silence about it proves nothing, whatever
+/// of the run the client shows.
+TEST(Answer, A7ToAChallengeOfTheClientsOwnChoiceIsNeverDue) {
+  Asked lie;
+  std::swap(lie.challenge.blocks[0], lie.challenge.blocks[1]);
+  lie.state(7, kDeadline + 1);
+  lie.state(8, kDeadline + 1);
+  const auto refused = lie.audit({});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().what.find("does not follow from the draw"), std::string::npos);
+  std::filesystem::remove_all(lie.run.log());
+  const auto still = lie.audit({});
+  ASSERT_FALSE(still) << verdict_text(*still);
+  EXPECT_NE(still.error().what.find("does not follow from the draw"), std::string::npos);
+  // Of the draw's own challenge the deadline counts without the log, too.
+  Asked honest;
+  honest.state(7, kDeadline + 1);
+  honest.state(8, kDeadline + 1);
+  std::filesystem::remove_all(honest.run.log());
+  expect_reject(honest.audited({}), Check::kDeadline, "2 of 3 witnesses");
+}
+
+/// Where the draw hangs on lists that the client does not show, nobody can tell whose choice it is.
+TEST(Answer, A7ToAChallengeThatCannotBeCheckedIsNotDue) {
+  static const TinyJob job([](trace::Contract& c) {
+    c.audit.witnesses = watched_job().contract().audit.witnesses;
+    c.audit.strategy = trace::Strategy::kStateChanges;
+  });
+  static const bool closed = must(job.train()).end == trace::RunEnd::kClosed;
+  ASSERT_TRUE(closed);
+  Asked lie(job);
+  lie.state(7, kDeadline + 1);
+  lie.state(8, kDeadline + 1);
+  std::filesystem::remove_all(lie.run.store());
+  must(make_folders(lie.run.store()));
+  expect_open(lie.audited({}), "the draw hangs on the committed norms");
+  Asked honest(job);
+  const DrawRule rule = must(draw_rule(honest.contract, honest.run, honest.log.entries));
+  honest.challenge.blocks =
+      draw_order(ByteBuffer(32, 7), tlog::checkpoint_text(honest.log.checkpoint), 2, 3, rule);
+  honest.state(7, kDeadline + 1);
+  honest.state(8, kDeadline + 1);
+  expect_reject(honest.audited({}), Check::kDeadline, "2 of 3 witnesses");
 }
 
 TEST(Answer, WithoutCosignaturesIsNotAccepted) {

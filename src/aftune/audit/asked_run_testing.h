@@ -37,14 +37,14 @@ inline const TinyJob& watched_job() {
 /// A copy of the run, a challenge for it and the provider's answer.
 struct Asked {
   const trace::testing::TempFolder folder;
-  const TinyJob& job = watched_job();
+  const TinyJob& job;
   const trace::Contract& contract = job.contract();
   const trace::RunFolder run{folder / "run"};
   tlog::LogReading log = job.log(job.run());
   Challenge challenge;
   std::vector<SignedTiming> timings;
 
-  Asked() {
+  explicit Asked(const TinyJob& of = watched_job()) : job(of) {
     std::filesystem::copy(job.run().root, run.root, std::filesystem::copy_options::recursive);
     challenge = {contract.digest(), ByteBuffer(32, 7), log.checkpoint_note, {}};
     challenge.blocks = order();
@@ -81,6 +81,9 @@ struct Asked {
                                        contract, asked.digest)));
   }
   [[nodiscard]] Verdict audited(const std::optional<Manifest>& answer) const {
+    return must(audit(answer));
+  }
+  [[nodiscard]] Result<Verdict> audit(const std::optional<Manifest>& answer) const {
     const Path notes = folder / "notes";
     cosign_all(notes);
     AuditRequest request{contract, run, {}, false, {}, 0, {}, {}, 0, {}};
@@ -92,7 +95,7 @@ struct Asked {
       request.manifest = must(open_manifest(sign_manifest(*answer, job.provider, "provider"),
                                             contract, request.challenge->digest));
     }
-    return must(audit_run(request, test_engine()));
+    return audit_run(request, test_engine());
   }
 };
 

@@ -106,33 +106,45 @@ Result<bool> same_log(const trace::Contract& contract, const PinnedCheckpoint& p
   return false;
 }
 
-/// The blocks of the challenge, if they are the draw's for the log that is shown.
-Result<std::vector<BlockIndex>> challenged_blocks(const AuditRequest& request,
-                                                  const std::vector<std::string>& entries,
-                                                  bool closed, Verdict& verdict, Judge& judge) {
+/// What is replayed, and whether the provider had to answer for it.
+struct Chosen {
+  std::vector<BlockIndex> blocks;
+  bool is_due = false;  // the challenge is known to be the draw's: it had to be answered
+};
+
+/// The blocks of the challenge, if they are the draw's; those that the request names in their
+/// place, if it does. A provider need not answer a challenge that it cannot know to be the draw's.
+Result<Chosen> challenged_blocks(const AuditRequest& request,
+                                 const std::vector<std::string>& entries, bool closed,
+                                 Verdict& verdict, Judge& judge) {
   const SignedChallenge& asked = *request.challenge;
-  verdict.drawn_by = DrawnBy::kSecret;
-  if (verdict.checkpoint_note.empty()) return std::vector<BlockIndex>();
-  AFTUNE_TRY(const bool same,
-             same_log(request.contract, {asked.checkpoint, asked.challenge.checkpoint_note},
-                      verdict, judge));
-  if (!same || !closed) return std::vector<BlockIndex>();
+  verdict.drawn_by = request.blocks.empty() ? DrawnBy::kSecret : DrawnBy::kHand;
+  const bool is_shown = !verdict.checkpoint_note.empty();
+  if (is_shown) {
+    AFTUNE_TRY(const bool same,
+               same_log(request.contract, {asked.checkpoint, asked.challenge.checkpoint_note},
+                        verdict, judge));
+    if (!same) return Chosen();
+  }
   const auto rule = draw_rule(request.contract, request.run, entries);
   if (!rule) {
     judge.leave_open("the draw hangs on the committed norms, and they cannot all be read: " +
                      rule.error().what);
-    return std::vector<BlockIndex>();
+    return Chosen();
   }
   AFTUNE_TRY(follows_from_draw(
       asked.challenge, draw_order(asked.challenge.secret, tlog::checkpoint_text(asked.checkpoint),
                                   verdict.layer_blocks, verdict.step_blocks, *rule)));
-  return asked.challenge.blocks;
+  Chosen out{{}, true};
+  if (is_shown && closed) {
+    out.blocks = request.blocks.empty() ? asked.challenge.blocks : request.blocks;
+  }
+  return out;
 }
 
 /// The blocks to replay, or an error of the request.
-Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request,
-                                              const std::vector<std::string>& entries, bool closed,
-                                              Verdict& verdict, Judge& judge) {
+Result<Chosen> choose_blocks(const AuditRequest& request, const std::vector<std::string>& entries,
+                             bool closed, Verdict& verdict, Judge& judge) {
   const std::uint32_t rows = verdict.layer_blocks;
   for (const BlockIndex& block : request.blocks) {
     if (block.layer_block >= rows || block.step_block >= verdict.step_blocks) {
@@ -143,13 +155,13 @@ Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request,
     }
   }
   if (request.challenge) return challenged_blocks(request, entries, closed, verdict, judge);
-  std::vector<BlockIndex> out = request.blocks;
-  verdict.drawn_by = out.empty() ? DrawnBy::kNone : DrawnBy::kHand;
+  Chosen out{request.blocks};
+  verdict.drawn_by = out.blocks.empty() ? DrawnBy::kNone : DrawnBy::kHand;
   if (request.all) {
     verdict.drawn_by = DrawnBy::kAll;
-    out.clear();
+    out.blocks.clear();
     for (std::uint32_t i = 0; i < rows; ++i) {
-      for (std::uint64_t j = 0; j < verdict.step_blocks; ++j) out.push_back({i, j});
+      for (std::uint64_t j = 0; j < verdict.step_blocks; ++j) out.blocks.push_back({i, j});
     }
   }
   if (!request.secret) return out;
@@ -158,7 +170,7 @@ Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request,
   AFTUNE_TRY(const auto pin, read_pin(*request.secret, request.contract));
   if (pin && !verdict.checkpoint_note.empty()) {
     AFTUNE_TRY(const bool same, same_log(request.contract, *pin, verdict, judge));
-    if (!same) return std::vector<BlockIndex>();
+    if (!same) return Chosen();
   }
   if (!closed) {
     judge.leave_open("nothing is drawn before the close: the secret was not used");
@@ -174,9 +186,9 @@ Result<std::vector<BlockIndex>> choose_blocks(const AuditRequest& request,
                      rule.error().what);
     return out;
   }
-  out = draw_order(secret, tlog::checkpoint_text(final), rows, verdict.step_blocks, *rule);
-  out.resize(std::min<std::uint64_t>(out.size(),
-                                     std::max(request.draw_count, request.contract.audit.blocks)));
+  out.blocks = draw_order(secret, tlog::checkpoint_text(final), rows, verdict.step_blocks, *rule);
+  out.blocks.resize(std::min<std::uint64_t>(
+      out.blocks.size(), std::max(request.draw_count, request.contract.audit.blocks)));
   return out;
 }
 
@@ -290,14 +302,13 @@ Result<Verdict> audit_run(const AuditRequest& request, const numerics::Engine& e
   Verdict verdict = empty_verdict(request);
   Judge judge(verdict);
   RunFacts facts;
-  std::vector<BlockIndex> blocks;
+  Chosen chosen;
   const auto log = tlog::read_log(request.run.log(), request.contract.log_key());
   if (!log) {
     if (request.challenge) judge.excuse_absence();  // the client may have lost it
     judge.weigh(Check::kLog, "log", log.error());
-    AFTUNE_TRY([[maybe_unused]] const auto checked,
-               choose_blocks(request, {}, false, verdict, judge));
-    if (request.challenge) check_answer(request, {}, judge);
+    AFTUNE_TRY(chosen, choose_blocks(request, {}, false, verdict, judge));
+    if (request.challenge) check_answer(request, {}, chosen.is_due, judge);
   } else {
     verdict.checkpoint_note = log->checkpoint_note;
     verdict.entries = log->entries.size();
@@ -305,16 +316,16 @@ Result<Verdict> audit_run(const AuditRequest& request, const numerics::Engine& e
     check_end(request, facts, judge);
     check_witnesses(request.contract, kept, *log, facts, request.now, limits_of(request.timings),
                     verdict, judge);
-    if (request.challenge) check_answer(request, log->entries, judge);
-    AFTUNE_TRY(blocks, choose_blocks(request, log->entries, facts.closed, verdict, judge));
-    check_contents(request, log->entries, engine, verdict, judge, facts, blocks);
+    AFTUNE_TRY(chosen, choose_blocks(request, log->entries, facts.closed, verdict, judge));
+    if (request.challenge) check_answer(request, log->entries, chosen.is_due, judge);
+    check_contents(request, log->entries, engine, verdict, judge, facts, chosen.blocks);
   }
   verdict.outcome = outcome_of(verdict, facts);
   if (log && verdict.outcome == Outcome::kReject) {
     verdict.evidence = evidence_of(request.contract, *log, verdict.blocks);
   }
   explain(facts, verdict);
-  tell_achieved(request.contract, blocks.size(), verdict);
+  tell_achieved(request.contract, chosen.blocks.size(), verdict);
   return verdict;
 }
 

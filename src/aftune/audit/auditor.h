@@ -16,8 +16,9 @@
 
 namespace aftune::audit {
 
-/// What to audit. At most one of secret, challenge, all and blocks says which blocks are replayed;
-/// with none, only the whole-run checks are made.
+/// What to audit. At most one of secret, challenge, all and blocks says which blocks are replayed
+/// (but blocks beside a challenge are replayed in place of its own); with none, only the whole-run
+/// checks are made.
 struct AuditRequest {
   const trace::Contract& contract;  // signatures verified
   trace::RunFolder run;             // the provider's answer

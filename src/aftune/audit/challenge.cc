@@ -118,8 +118,12 @@ Status follows_from_draw(const Challenge& challenge, const std::vector<BlockInde
   for (std::size_t i = 0; i < challenge.blocks.size(); ++i) {
     const BlockIndex& asked = challenge.blocks[i];
     if (i < order.size() && asked == order[i]) continue;
-    return invalid(fmt::format("block {},{} at place {} does not follow from the draw",
-                               asked.layer_block, asked.step_block, i));
+    const std::string drawn =
+        i < order.size() ? fmt::format("block {},{}", order[i].layer_block, order[i].step_block)
+                         : "no block";
+    return invalid(
+        fmt::format("block {},{} at place {} does not follow from the draw, which has {}",
+                    asked.layer_block, asked.step_block, i, drawn));
   }
   return ok();
 }

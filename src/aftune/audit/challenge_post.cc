@@ -73,6 +73,11 @@ Status ChallengePost::take_manifest(std::string_view envelope, const SignedManif
                              "one counts",
                              timing_.manifest->hex(), manifest.digest.hex())};
   }
+  if (now < timing_.received) {
+    return Error{Code::kUnavailable,
+                 fmt::format("the clock stands at {}, the challenge came at {}: nothing is taken",
+                             trace::spell_utc(now), trace::spell_utc(timing_.received))};
+  }
   AFTUNE_TRY(write_file(folder_ / "manifest.json", as_bytes(envelope)));
   AFTUNE_TRY(write_line(folder_ / "manifest_digest", manifest.digest.hex()));
   AFTUNE_TRY(write_line(folder_ / "manifest_received", trace::spell_utc(now)));

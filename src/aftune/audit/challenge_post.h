@@ -19,7 +19,7 @@ class ChallengePost {
                                     std::int64_t now);
 
   /// Takes the first manifest for it. Errors: kInvalidInput for another one after the first;
-  /// kUnavailable.
+  /// kUnavailable, also for a clock that went back.
   Status take_manifest(std::string_view envelope, const SignedManifest& manifest, std::int64_t now);
 
   /// Says what is there at `now`; the envelope is durable in `timing.json` when this returns.

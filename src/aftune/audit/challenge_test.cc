@@ -3,6 +3,7 @@
 #include "aftune/audit/challenge.h"
 
 #include "aftune/audit/asked_run_testing.h"
+#include "aftune/codec/dsse.h"
 
 namespace aftune::audit {
 namespace {
@@ -48,6 +49,20 @@ TEST(Challenge, ThatIsNotTheContractsIsRefused) {
   EXPECT_NE(unsigned_by_client.error().what.find("signature of the client"), std::string::npos);
 }
 
+/// A secret that can be guessed would let a provider know the draw, though both signed for it.
+TEST(Challenge, WithAShortSecretIsRefusedThoughAgreed) {
+  Asked asked;
+  trace::Contract contract = asked.contract;
+  const ByteBuffer shorter(31, 7);
+  contract.audit.secret_sha256 = trace::secret_commitment(contract.run_id, shorter);
+  asked.challenge.contract = contract.digest();
+  asked.challenge.secret = shorter;
+  const auto opened =
+      open_challenge(sign_challenge(asked.challenge, test_key(1), "client"), contract);
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().what.find("its secret is not the one"), std::string::npos);
+}
+
 TEST(Challenge, WithBlocksOfTheClientsOwnChoiceDoesNotFollow) {
   Asked asked;
   const auto order = asked.order();
@@ -87,6 +102,14 @@ TEST(Manifest, ListsWhatTheChallengeNeedsAndComesBackAsItWas) {
   lie.objects[1] = lie.objects[0];
   EXPECT_FALSE(
       open_manifest(sign_manifest(lie, asked.job.provider, "p"), asked.contract, challenge));
+  lie = manifest;
+  std::swap(lie.files[0], lie.files[1]);
+  EXPECT_FALSE(
+      open_manifest(sign_manifest(lie, asked.job.provider, "p"), asked.contract, challenge));
+  lie = manifest;
+  lie.contract.bytes[0] ^= 1;
+  EXPECT_FALSE(
+      open_manifest(sign_manifest(lie, asked.job.provider, "p"), asked.contract, challenge));
 }
 
 TEST(Timing, HoldsOnlyByAWitnessOfTheContractAndInOrder) {
@@ -109,9 +132,22 @@ TEST(Timing, HoldsOnlyByAWitnessOfTheContractAndInOrder) {
   lie.challenge.bytes[0] ^= 1;
   EXPECT_FALSE(read(lie));
   lie = honest;
+  lie.contract.bytes[0] ^= 1;
+  EXPECT_FALSE(read(lie));
+  lie = honest;
   lie.manifest.reset();
   lie.stated = 99;
   EXPECT_FALSE(read(lie));
+  // A manifest without its time, and a time without a manifest.
+  for (const char* member : {"manifest", "manifest_received"}) {
+    codec::Json half = must(codec::parse_json(honest.payload(), {}));
+    half.object()->at(member) = "";
+    codec::Dsse envelope{"application/vnd.aftune.timing+json", codec::canonical_json(half), {}};
+    envelope.sign(test_key(7), "w");
+    const auto refused = open_timing(codec::encode_dsse(envelope), asked.contract, challenge);
+    ASSERT_FALSE(refused) << member;
+    EXPECT_NE(refused.error().what.find("both be there"), std::string::npos);
+  }
 }
 
 }  // namespace

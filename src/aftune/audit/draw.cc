@@ -11,7 +11,7 @@
 namespace aftune::audit {
 namespace {
 
-constexpr std::uint64_t kMaxNoteBytes = std::uint64_t{1} << 16;
+constexpr std::uint64_t kMaxNoteBytes = std::uint64_t{1} << 20;  // as any note may have
 
 Path pin_of(const Path& secret_file) {
   Path file = secret_file;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "aftune/codec/base64.h"
 #include "aftune/trace/tiny_job_testing.h"
 
 namespace aftune::audit {
@@ -35,6 +36,10 @@ TEST(ReadSecret, TakesTheContractsSecretInOneSpelling) {
     EXPECT_EQ(read.error().what.find(hex), std::string::npos) << "a message tells the secret";
   }
   EXPECT_EQ(read_secret(folder / "none", contract).error().code, Code::kNotFound);
+  trace::Contract guessed = contract;  // a secret that both agreed on, and anybody can guess
+  guessed.audit.secret_sha256 = trace::secret_commitment(contract.run_id, ByteBuffer(1, 7));
+  put(folder / "secret", "07\n");
+  EXPECT_EQ(read_secret(folder / "secret", guessed).error().code, Code::kInvalidInput);
 }
 
 TEST(ReadSecret, IsOfOneRunOnly) {
@@ -67,6 +72,18 @@ TEST(Pin, KeepsTheFirstFinalCheckpoint) {
   EXPECT_EQ(write_pin(folder / "secret", closing_note(contract, "b")).error().code,
             Code::kInvalidInput);
   EXPECT_EQ(must(read_pin(folder / "secret", contract))->checkpoint.root, digest_of("a"));
+}
+
+/// A provider that adds lines to its note must not keep the client from a second audit.
+TEST(Pin, IsReadBackWhateverLinesTheNoteHas) {
+  const TempFolder folder;
+  const trace::Contract contract = trace::testing::tiny_contract();
+  const std::string line = "\u2014 stranger " + codec::to_base64(ByteBuffer(7000, 1)) + "\n";
+  std::string note = closing_note(contract, "a");
+  for (int i = 0; i < 99; ++i) note += line;
+  ASSERT_TRUE(tlog::decode_note(note)) << note.size();
+  ASSERT_TRUE(write_pin(folder / "secret", note));
+  EXPECT_EQ(must(read_pin(folder / "secret", contract))->note, note);
 }
 
 TEST(Pin, IsNoEvidenceUnlessTheLogsKeySignedAClosedLog) {

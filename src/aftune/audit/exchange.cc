@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "aftune/audit/draw_rule.h"
 #include "aftune/audit/whole_run.h"
@@ -23,27 +24,38 @@ Result<std::vector<BlockIndex>> order_of(const trace::Contract& contract,
                     contract.step_block_count(), rule);
 }
 
-/// The final note with the cosignatures of all that was kept.
-std::string with_cosignatures(const tlog::LogReading& log, const trace::Contract& contract,
-                              const std::vector<KeptCheckpoint>& kept) {
-  Result<tlog::SignedNote> note = tlog::decode_note(log.checkpoint_note);
+/// The final note with one cosignature of each witness, the first that there is, and without lines
+/// of strangers: the note that is stored and shown is bounded, whatever the provider adds to its.
+Result<std::string> with_cosignatures(const tlog::LogReading& log, const trace::Contract& contract,
+                                      const std::vector<KeptCheckpoint>& kept) {
+  AFTUNE_TRY(tlog::SignedNote note, tlog::decode_note(log.checkpoint_note));
+  const tlog::VerifierKey key = contract.log_key();
+  std::vector<const tlog::SignedNote*> sources{&note};
   for (const KeptCheckpoint& one : kept) {
-    if (!note || one.checkpoint != log.checkpoint) continue;
-    for (const tlog::NoteSignature& line : one.note.signatures) {
-      const auto same = [&line](const tlog::NoteSignature& other) {
-        return line.key_id == other.key_id && line.name == other.name;
-      };
-      const auto& have = note->signatures;
-      const auto& keys = contract.audit.witnesses.keys;
-      const bool is_witness = std::any_of(keys.begin(), keys.end(), [&line](const auto& key) {
-        return key.name == line.name && key.id() == line.key_id;
-      });
-      if (is_witness && std::none_of(have.begin(), have.end(), same)) {
-        note->signatures.push_back(line);
+    if (one.checkpoint == log.checkpoint) sources.push_back(&one.note);
+  }
+  std::vector<tlog::NoteSignature> lines;
+  const auto is_of = [](const auto& signer) {
+    return [&signer, id = signer.id()](const tlog::NoteSignature& line) {
+      return line.name == signer.name && line.key_id == id;
+    };
+  };
+  std::copy_if(note.signatures.begin(), note.signatures.end(), std::back_inserter(lines),
+               is_of(key));
+  for (const tlog::WitnessKey& witness : contract.audit.witnesses.keys) {
+    for (const tlog::SignedNote* source : sources) {
+      const std::size_t before = lines.size();
+      for (const tlog::NoteSignature& line : source->signatures) {
+        const tlog::SignedNote alone{source->text, {line}};
+        if (lines.size() == before && !tlog::cosigned_at(alone, witness).empty()) {
+          lines.push_back(line);
+        }
       }
+      if (lines.size() != before) break;
     }
   }
-  return note ? tlog::encode_note(*note) : log.checkpoint_note;
+  note.signatures = std::move(lines);
+  return tlog::encode_note(note);
 }
 
 /// That the log is closed and attested: before that no secret is shown.
@@ -80,7 +92,7 @@ Result<Challenge> make_challenge(const ChallengeRequest& request) {
                              "that is shown has {}",
                              pin->checkpoint.root.hex(), log.checkpoint.root.hex())};
   }
-  const std::string note = with_cosignatures(log, contract, kept);
+  AFTUNE_TRY(const std::string note, with_cosignatures(log, contract, kept));
   if (!pin) AFTUNE_TRY(write_pin(request.secret, note));
   AFTUNE_TRY(std::vector<BlockIndex> blocks,
              order_of(contract, request.run, log.entries, secret, log.checkpoint));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "aftune/audit/challenge_post.h"
+#include "aftune/codec/base64.h"
 #include "aftune/trace/finished_run_testing.h"
 
 namespace aftune::audit {
@@ -114,6 +115,18 @@ TEST(Exchange, NoSecretIsShownWithoutTheAgreedWitnesses) {
   EXPECT_EQ(get(sides.folder / "secret.checkpoint"), challenge.checkpoint_note);
 }
 
+TEST(Exchange, NoSecretIsShownForALogThatAKeptNoteContradicts) {
+  const Sides sides;
+  const tlog::Checkpoint other{sides.contract.origin(), 3, Digest()};
+  put(sides.folder / "note",
+      tlog::encode_note(tlog::sign_checkpoint(other, sides.copy.job.provider)));
+  const auto challenge = sides.ask(0, {sides.folder / "note"});
+  ASSERT_FALSE(challenge);
+  EXPECT_EQ(challenge.error().code, Code::kCorrupt);
+  EXPECT_NE(challenge.error().what.find("split view"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(sides.folder / "secret.checkpoint"));
+}
+
 TEST(Exchange, A7TheProviderRefusesBlocksThatTheClientChose) {
   const Sides sides;
   Challenge lie = must(sides.ask(6));
@@ -142,6 +155,33 @@ TEST(Exchange, TheProviderDoesNotSignForAListThatItLost) {
   EXPECT_EQ(answer.error().code, Code::kNotFound);
 }
 
+TEST(Exchange, TheProviderDoesNotSignForAListOrFileThatIsAltered) {
+  const Sides list;
+  const SignedChallenge asked = list.open(must(list.ask()));
+  trace::testing::flip_bit(list.copy.list_of(3), 20);
+  const auto altered = make_answer(list.copy.run, list.contract, asked);
+  ASSERT_FALSE(altered);
+  EXPECT_EQ(altered.error().code, Code::kCorrupt);
+  const Sides file;
+  trace::testing::flip_bit(file.copy.run.base() / "tokenizer.json", 20);
+  const auto other = make_answer(file.copy.run, file.contract, file.open(must(file.ask())));
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, Code::kCorrupt);
+  EXPECT_NE(other.error().what.find("tokenizer.json has SHA-256"), std::string::npos);
+}
+
+/// Lines that a provider adds to its final note are neither stored nor shown.
+TEST(Exchange, T33LinesOfStrangersDoNotTravelWithTheChallenge) {
+  const Sides sides;
+  const std::string honest = get(sides.copy.run.log() / "checkpoint");
+  std::string note = honest;
+  const std::string line = "\u2014 stranger " + codec::to_base64(ByteBuffer(7000, 1)) + "\n";
+  for (int i = 0; i < 99; ++i) note += line;
+  put(sides.copy.run.log() / "checkpoint", note);
+  EXPECT_EQ(must(sides.ask()).checkpoint_note, honest);
+  EXPECT_EQ(must(sides.ask(5)).checkpoint_note, honest) << "and again, for more blocks";
+}
+
 TEST(ChallengePost, KeepsTheFirstTimesAcrossProcesses) {
   const Sides sides;
   trace::Contract contract = sides.contract;
@@ -158,6 +198,13 @@ TEST(ChallengePost, KeepsTheFirstTimesAcrossProcesses) {
   EXPECT_EQ(state(100).received, 100);
   EXPECT_EQ(state(150).received, 100);
   EXPECT_FALSE(state(160).manifest);
+  // A clock that went back would leave times behind that no auditor takes.
+  EXPECT_EQ(must(ChallengePost::take(sides.folder / "state", asked, 99))
+                .take_manifest(envelope, manifest, 99)
+                .error()
+                .code,
+            Code::kUnavailable);
+  EXPECT_FALSE(state(170).manifest);
   must(must(ChallengePost::take(sides.folder / "state", asked, 200))
            .take_manifest(envelope, manifest, 200));
   const Timing answered = state(300);

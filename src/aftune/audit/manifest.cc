@@ -12,6 +12,7 @@
 #include "aftune/crypto/sha256.h"
 #include "aftune/trace/entry.h"
 #include "aftune/trace/rebuild_plan.h"
+#include "aftune/trace/side_inputs.h"
 #include "aftune/trace/stock.h"
 #include "aftune/trace/timeline.h"
 
@@ -116,7 +117,9 @@ class Collector {
     return ok();
   }
   void add(const Digest& digest) {
-    if (openings_.has(digest)) objects.insert(digest);
+    if (!openings_.has(digest)) return;
+    objects.insert(digest);
+    for (const Digest& base : openings_.bases_of(digest)) objects.insert(base);
   }
 
   const trace::Contract& contract_;
@@ -206,24 +209,36 @@ std::vector<std::string> needed_files(const trace::Contract& contract) {
   return out;
 }
 
+Result<std::set<Digest>> tensors_held(const trace::Contract& contract,
+                                      const trace::Openings& openings,
+                                      const std::vector<BlockIndex>& drawn) {
+  Collector collector(contract, openings);
+  for (const BlockIndex& block : replayed_for(contract, openings, drawn)) {
+    AFTUNE_TRY(collector.add_block(block));
+  }
+  return std::move(collector.objects);
+}
+
 Result<Manifest> make_manifest(const trace::RunFolder& run, const trace::Contract& contract,
                                const std::vector<std::string>& entries,
                                const SignedChallenge& challenge) {
   AFTUNE_TRY(const trace::Openings openings, trace::Openings::open(run, contract, entries));
-  Collector collector(contract, openings);
-  for (const BlockIndex& block : replayed_for(contract, openings, challenge.challenge.blocks)) {
-    AFTUNE_TRY(collector.add_block(block));
-  }
+  AFTUNE_TRY(std::set<Digest> objects,
+             tensors_held(contract, openings, challenge.challenge.blocks));
   AFTUNE_TRY(const auto lists, list_digests(contract, entries));
+  AFTUNE_TRY(const trace::Store store,
+             trace::Store::open(run.store(), trace::Store::Open::kExisting));
   for (const Digest& list : lists) {
-    if (!openings.has(list)) {
-      return Error{Code::kNotFound, fmt::format("list {} is not in the store", list.hex())};
-    }
-    collector.objects.insert(list);
+    AFTUNE_TRY([[maybe_unused]] const ByteBuffer whole,
+               store.get(list, trace::kMaxListBytes).in("list"));
+    objects.insert(list);
+  }
+  for (const trace::BoundFile& file : contract.companions) {
+    AFTUNE_TRY(trace::check_bound_file(file, run.base()));
   }
   Manifest out{contract.digest(),
                challenge.digest,
-               {collector.objects.begin(), collector.objects.end()},
+               {objects.begin(), objects.end()},
                {}};
   for (const std::string& path : needed_files(contract)) {
     trace::BoundFile file{path, 0, {}};

@@ -2,6 +2,7 @@
 // A provider's signed answer to a challenge: what it hands over. Bytes: docs/formats/challenge.md.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,12 @@ Result<SignedManifest> open_manifest(std::string_view envelope, const trace::Con
 Result<Manifest> make_manifest(const trace::RunFolder& run, const trace::Contract& contract,
                                const std::vector<std::string>& entries,
                                const SignedChallenge& challenge);
+
+/// The states and edges that the provider holds of what a replay of these blocks takes and makes,
+/// each with the bases that its file needs. Errors: those of Openings' lists.
+Result<std::set<Digest>> tensors_held(const trace::Contract& contract,
+                                      const trace::Openings& openings,
+                                      const std::vector<BlockIndex>& drawn);
 
 /// The digests of the lists behind the entries, by position from 1: what every challenge needs.
 /// Errors: kInvalidInput for an entry that the contract does not imply.

@@ -146,6 +146,9 @@ Result<ReportedReject> read_reject(std::string_view envelope, const trace::Contr
   AFTUNE_TRY(out.checkpoint_note, text_of(*predicate, "checkpoint"));
   out.other_checkpoint = text_or_empty(*predicate, "other_checkpoint");
   out.challenge = text_or_empty(*predicate, "challenge");
+  if (const std::string digest = text_or_empty(*predicate, "manifest"); !digest.empty()) {
+    AFTUNE_TRY(out.manifest, parse_digest(digest).in("verdict: manifest"));
+  }
   AFTUNE_TRY(read_timing_texts(*predicate, out));
   AFTUNE_TRY(read_findings(*predicate, out));
   AFTUNE_TRY(read_blocks(*predicate, out));
@@ -158,18 +161,30 @@ Result<ReportedReject> read_reject(std::string_view envelope, const trace::Contr
   return out;
 }
 
-Status ask_again(const ReportedReject& reported, AuditRequest& request) {
-  if (!reported.other_checkpoint.empty()) request.notes.push_back(reported.other_checkpoint);
-  if (!request.challenge) request.blocks = reported.blocks;
-  if (request.challenge || reported.challenge.empty()) return ok();
+Status ask_again(const ReportedReject& reported, std::string_view manifest, AuditRequest& request) {
+  // The log that was judged, and what contradicts it: another one than is shown now is a split
+  // view.
+  for (const std::string& note : {reported.checkpoint_note, reported.other_checkpoint}) {
+    if (!note.empty()) request.notes.push_back(note);
+  }
+  request.blocks = reported.blocks;
+  if (reported.challenge.empty()) return ok();
   AFTUNE_TRY(SignedChallenge asked, open_challenge(reported.challenge, request.contract));
   for (const std::string& text : reported.timings) {
     AFTUNE_TRY(SignedTiming timing, open_timing(text, request.contract, asked.digest));
     request.timings.push_back(std::move(timing));
   }
-  // Where blocks did not hold, these are replayed; else what was asked and answered is at issue.
-  if (reported.blocks.empty()) request.challenge = std::move(asked);
-  return ok();
+  if (!manifest.empty()) {
+    AFTUNE_TRY(request.manifest, open_manifest(manifest, request.contract, asked.digest));
+  }
+  request.challenge = std::move(asked);
+  const auto hex = [](const std::optional<Digest>& digest) {
+    return digest ? digest->hex() : std::string("none");
+  };
+  const auto given = request.manifest ? std::optional(request.manifest->digest) : std::nullopt;
+  if (given == reported.manifest) return ok();
+  return invalid(
+      fmt::format("it was given over manifest {}, here is {}", hex(reported.manifest), hex(given)));
 }
 
 std::vector<Finding> not_found_again(const ReportedReject& reported, const Verdict& verdict) {

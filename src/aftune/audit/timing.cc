@@ -51,7 +51,14 @@ Result<Timing> read_payload(const std::string& payload) {
   const bool in_order =
       out.manifest ? out.received <= out.manifest_received && out.manifest_received <= out.stated
                    : out.received <= out.stated;
-  if (!in_order) return invalid("its times do not follow one another");
+  if (!in_order) {
+    return invalid(
+        fmt::format("its times do not follow one another: received {}, manifest {}, "
+                    "stated {}",
+                    trace::spell_utc(out.received),
+                    out.manifest ? trace::spell_utc(out.manifest_received) : "none",
+                    trace::spell_utc(out.stated)));
+  }
   return out;
 }
 
@@ -83,7 +90,9 @@ Result<SignedTiming> open_timing(std::string_view envelope, const trace::Contrac
     if (!dsse.signed_by(witness.key)) continue;
     AFTUNE_TRY(Timing timing, read_payload(dsse.payload));
     if (timing.contract != contract.digest() || timing.challenge != challenge) {
-      return invalid("it is of another contract or challenge");
+      return invalid(fmt::format("it is of contract {} and challenge {}, these are {} and {}",
+                                 timing.contract.hex(), timing.challenge.hex(),
+                                 contract.digest().hex(), challenge.hex()));
     }
     return SignedTiming{std::move(timing), witness, std::string(envelope)};
   }

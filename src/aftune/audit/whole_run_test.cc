@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "aftune/tensor/safetensors.h"
 #include "aftune/trace/finished_run_testing.h"
 
 namespace aftune::audit {
@@ -105,7 +106,7 @@ TEST(WholeRun, EntriesStandAtTheirPlaces) {
 TEST(WholeRun, AnAbortIsTakenAtTheEndOnly) {
   RunCopy copy;
   copy.entries[5] = trace::encode_abort(5, {2, "fault", trace::testing::digest_of("x")});
-  EXPECT_FALSE(Checked(copy).verdict.findings.empty());
+  EXPECT_EQ(Checked(copy).first().rfind("entry log entry 5", 0), 0U) << "entries follow it";
   copy.entries.resize(6);
   Verdict verdict;
   RunFacts facts;
@@ -115,6 +116,22 @@ TEST(WholeRun, AnAbortIsTakenAtTheEndOnly) {
   ASSERT_TRUE(facts.abort);
   EXPECT_EQ(facts.abort_position, 5U);
   EXPECT_FALSE(facts.closed);
+}
+
+TEST(WholeRun, AnAbortOfAnotherPlaceIsHeldAgainstTheProvider) {
+  RunCopy copy;
+  copy.entries.resize(6);
+  copy.entries[5] = trace::encode_abort(4, {2, "fault", trace::testing::digest_of("x")});
+  EXPECT_EQ(Checked(copy).first().rfind("entry log entry 5", 0), 0U);
+}
+
+TEST(WholeRun, SharesThatGiveNoNormAreRefused) {
+  RunCopy copy;
+  change_step(copy, 2, [](trace::StepList& list) {
+    for (auto& [name, share] : list.squares) share = 0x1p+1023;
+  });
+  const Checked checked(copy);
+  EXPECT_EQ(checked.first().rfind("rule step 2: ", 0), 0U) << checked.first();
 }
 
 TEST(WholeRun, FirstStatesAreTheBaseAndZeros) {
@@ -151,18 +168,49 @@ TEST(WholeRun, TheCloseBindsTheLastStatesAndTheContractsFiles) {
   }
 }
 
+Result<TensorMap> tensors_of(const Path& file) {
+  AFTUNE_TRY(const SafetensorsFile opened, SafetensorsFile::open(file));
+  TensorMap out;
+  for (const auto& [name, tensor] : opened.tensors()) out.emplace(name, Tensor::copy_of(tensor));
+  return out;
+}
+
 TEST(WholeRun, TheDeliveredFolderIsTheBoundOne) {
   RunCopy altered;
   const Path weights = altered.run.delivered() / "model.safetensors";
   trace::testing::flip_bit(weights, must(aftune::file_size(weights)) - 1);
   const Checked checked(altered);
   EXPECT_NE(checked.first().find("is not the last state's"), std::string::npos);
+  // Under the right name another tensor, another dtype, one too many.
+  const TensorMap honest = must(tensors_of(RunCopy().run.delivered() / "model.safetensors"));
+  const std::string& name = honest.begin()->first;
+  const std::pair<const char*, std::function<void(TensorMap&)>> lies[] = {
+      {"is missing or has another dtype or shape than F32",
+       [&](TensorMap& t) {
+         const Shape shape = t.at(name).shape();
+         t.insert_or_assign(name, Tensor(Dtype::kF16, {shape[0], 2 * shape[1]}));
+       }},
+      {"is missing or has another dtype or shape than F32", [&](TensorMap& t) { t.erase(name); }},
+      {"tensors, the model has ",
+       [](TensorMap& t) { t.emplace("extra", Tensor(Dtype::kF32, {1})); }}};
+  for (const auto& [cause, tell] : lies) {
+    const RunCopy lie;
+    TensorMap tensors = must(tensors_of(lie.run.delivered() / "model.safetensors"));
+    tell(tensors);
+    std::vector<NamedTensor> named;
+    for (const auto& [key, tensor] : tensors) named.push_back({key, tensor.view()});
+    must(write_safetensors(lie.run.delivered() / "model.safetensors", named));
+    EXPECT_NE(Checked(lie).first().find(cause), std::string::npos) << Checked(lie).first();
+  }
   const RunCopy extra;
   trace::testing::put(extra.run.delivered() / "virus.py", "x");
   EXPECT_NE(Checked(extra).first().find("virus.py was not agreed on"), std::string::npos);
   const RunCopy missing;
   std::filesystem::remove(missing.run.delivered() / "tokenizer.json");
   EXPECT_EQ(Checked(missing).first().rfind("missing ", 0), 0U);
+  const RunCopy companion;
+  trace::testing::flip_bit(companion.run.delivered() / "tokenizer.json", 20);
+  EXPECT_NE(Checked(companion).first().find("tokenizer.json has SHA-256"), std::string::npos);
 }
 
 }  // namespace

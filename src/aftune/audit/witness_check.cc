@@ -46,12 +46,18 @@ Result<std::vector<Path>> files_in(const Path& folder) {
 /// Both notes of each refusal.
 Result<std::vector<Path>> evidence_in(const Path& folder) {
   std::vector<Path> out;
-  std::error_code error;
-  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
-       at.increment(error)) {
+  std::error_code error, ignored;
+  std::filesystem::directory_iterator at(folder, error);
+  if (error == std::errc::no_such_file_or_directory) return out;
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
     for (const char* name : {"older", "newer"}) {
-      if (std::filesystem::exists(at->path() / name, error)) out.push_back(at->path() / name);
+      const Path note = at->path() / name;
+      const auto type = std::filesystem::status(note, ignored).type();
+      if (type != std::filesystem::file_type::not_found) out.push_back(note);
     }
+  }
+  if (error) {
+    return Error{Code::kUnavailable, fmt::format("list {}: {}", folder.string(), error.message())};
   }
   std::sort(out.begin(), out.end());
   return out;
@@ -94,12 +100,14 @@ bool check_one_log(const std::vector<KeptCheckpoint>& kept, const tlog::LogReadi
   for (const KeptCheckpoint* one : ascending) {
     const tlog::Checkpoint& signed_once = one->checkpoint;
     if (signed_once.size > log.checkpoint.size) {
-      if (facts.abort) {
-        return reject(*one,
-                      fmt::format("the provider signed {}; the log that it shows ends by an abort "
-                                  "after {} entries",
-                                  described(signed_once), log.checkpoint.size),
-                      log.checkpoint.root);
+      if (facts.abort || facts.closed) {
+        return reject(
+            *one,
+            fmt::format("the provider signed {}; the log that it shows {} after {} "
+                        "entries",
+                        described(signed_once), facts.abort ? "ends by an abort" : "is closed",
+                        log.checkpoint.size),
+            log.checkpoint.root);
       }
       if (!std::exchange(is_older, true)) {
         judge.leave_open(
@@ -246,7 +254,7 @@ void check_witnesses(const trace::Contract& contract, const std::vector<KeptChec
   std::uint64_t attesting = 0;
   std::string others;
   for (const tlog::WitnessKey& witness : policy.keys) {
-    EndLimits end{closes_by ? static_cast<std::uint64_t>(*closes_by) : 0,
+    EndLimits end{static_cast<std::uint64_t>(closes_by ? std::max<std::int64_t>(*closes_by, 0) : 0),
                   static_cast<std::uint64_t>(now), std::nullopt};
     if (const auto limit = limits.find(witness.spell()); limit != limits.end()) {
       end.challenge = limit->second;

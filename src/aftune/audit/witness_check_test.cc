@@ -192,8 +192,14 @@ TEST(WitnessCheck, AnotherLogOfTheProvidersIsALie) {
 TEST(WitnessCheck, ALargerLogMayBeTheNewerOneUnlessNothingCanFollow) {
   Watched watched({}, 0);
   watched.keep_other(watched.log.checkpoint.size + 1, UINT64_MAX);
-  expect_open(watched, "may be an old copy");
-  // The same beside a log that ends by an abort.
+  Judge open(watched.verdict);
+  check_witnesses(watched.contract, watched.kept, watched.log, RunFacts(), watched.now, {},
+                  watched.verdict, open);
+  EXPECT_NE(open_text(watched).find("may be an old copy"), std::string::npos);
+  // The same beside a log that is closed, and beside one that ends by an abort.
+  Watched closed({}, 0);
+  closed.keep_other(closed.log.checkpoint.size + 1, UINT64_MAX);
+  expect_split(closed, "is closed after 15 entries");
   Watched aborted({}, 0);
   aborted.keep_other(aborted.log.checkpoint.size + 1, UINT64_MAX);
   Judge judge(aborted.verdict);
@@ -229,6 +235,11 @@ TEST(KeptCheckpoints, AreReadFromFoldersAndFilesAndMustBeTheLogs) {
   EXPECT_EQ(read_kept_checkpoints({folder / "notes"}, {}, key).error().code, Code::kInvalidInput);
   const tlog::VerifierKey other{key.name, test_key(1).public_key()};
   EXPECT_FALSE(read_kept_checkpoints({folder / "state"}, {}, other)) << "not by the provider";
+  // Evidence that cannot be listed is not evidence that is not there.
+  std::filesystem::remove_all(folder / "state/evidence");
+  EXPECT_EQ(must(read_kept_checkpoints({folder / "state"}, {}, key)).size(), 2U);
+  put("state/evidence", "no folder");
+  EXPECT_EQ(read_kept_checkpoints({folder / "state"}, {}, key).error().code, Code::kUnavailable);
 }
 
 }  // namespace

@@ -74,6 +74,16 @@ Status add_answer_to(const Args& args, audit::AuditRequest& request) {
   return ok();
 }
 
+/// What another verifier was asked and given.
+Status add_report_to(const Args& args, const audit::ReportedReject& reported,
+                     audit::AuditRequest& request) {
+  std::string manifest;
+  if (!args.manifest.empty()) {
+    AFTUNE_TRY(manifest, read_text_file(args.manifest, kMaxManifest));
+  }
+  return audit::ask_again(reported, manifest, request).in(args.reproduce);
+}
+
 Result<audit::Verdict> audit_it(const Args& args, const trace::Contract& contract,
                                 const audit::ReportedReject* reported = nullptr) {
   AFTUNE_TRY(const Machine machine, make_machine(args.machine));
@@ -92,7 +102,7 @@ Result<audit::Verdict> audit_it(const Args& args, const trace::Contract& contrac
     request.blocks.push_back(block);
   }
   if (!args.challenge.empty()) AFTUNE_TRY(add_answer_to(args, request));
-  if (reported != nullptr) AFTUNE_TRY(audit::ask_again(*reported, request));
+  if (reported != nullptr) AFTUNE_TRY(add_report_to(args, *reported, request));
   for (const std::string& place : args.witnesses) request.witnesses.emplace_back(place);
   request.on_block = [](const audit::ReplayedBlock& block) {
     log_line(fmt::format("{} layer block {}, step block {}: {} ({:.1f} s)",
@@ -123,6 +133,10 @@ Exit tell_reproduction(const audit::ReportedReject& reported, const audit::Verdi
     std::cout << fmt::format("REPRODUCED: all {} findings\n", reported.findings.size());
     return Exit::kOk;
   }
+  if (reported.other_checkpoint.empty() && !verdict.other_checkpoint_note.empty()) {
+    std::cout << "ANOTHER LOG: the verdict was given over another log than the one that is shown, "
+                 "and the provider signed both\n";
+  }
   const audit::Finding& first = lost.front();
   const bool open = !verdict.unchecked.empty() && verdict.blocks.size() < reported.blocks.size();
   std::cout << fmt::format("{}: {} of {} findings were not found again, first [{}] {}: {}\n",
@@ -144,6 +158,10 @@ Result<Exit> reproduce(const Args& args, const trace::Contract& contract) {
 }
 
 Exit run_audit(const Args& args) {
+  if (!args.manifest.empty() && args.challenge.empty() && args.reproduce.empty()) {
+    return report("audit",
+                  Error{Code::kInvalidInput, "--manifest needs --challenge or --reproduce"});
+  }
   const auto contract = load_signed_contract(args.contract);
   if (!contract) return report("audit", contract.error());
   if (!args.reproduce.empty()) {
@@ -188,8 +206,8 @@ Command add_audit(CLI::App& app) {
   block->type_name("I,J")->allow_extra_args(false);
   auto* challenge =
       cmd->add_option("--challenge", args->challenge, "The client's challenge: replays its blocks");
-  cmd->add_option("--manifest", args->manifest, "The provider's answer to the challenge")
-      ->needs(challenge);
+  cmd->add_option("--manifest", args->manifest,
+                  "With --challenge or --reproduce: the provider's answer to the challenge");
   auto* reproduce =
       cmd->add_option("--reproduce", args->reproduce,
                       "A verdict file that says REJECT: is each of its findings found again?");

@@ -5,7 +5,6 @@ namespace aftune::cli {
 namespace {
 
 constexpr std::uint64_t kMaxChallenge = std::uint64_t{32} << 20;
-constexpr std::uint64_t kMaxManifest = std::uint64_t{512} << 20;
 
 }  // namespace
 

@@ -6,6 +6,8 @@
 
 namespace aftune::cli {
 
+inline constexpr std::uint64_t kMaxManifest = std::uint64_t{512} << 20;  // bytes, as an envelope
+
 /// Errors: those of audit::open_challenge; kNotFound.
 Result<audit::SignedChallenge> load_challenge(const Path& file, const trace::Contract& contract);
 

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "aftune/audit/challenge_post.h"
 #include "aftune/base/log_line.h"
@@ -16,6 +17,7 @@
 #include "aftune/cli/document_files.h"
 #include "aftune/cli/value_checks.h"
 #include "aftune/codec/key_file.h"
+#include "aftune/tlog/decimal.h"
 #include "aftune/tlog/log_witness.h"
 #include "aftune/trace/entry.h"
 #include "aftune/trace/run_folder.h"
@@ -38,7 +40,8 @@ struct Watch {
   const Args& args;
   const trace::Contract& contract;
   tlog::LogWitness witness;
-  std::string seen;  // the checkpoint file at the last look
+  std::string seen;            // the checkpoint file at the last look
+  bool has_caught_up = false;  // with all that was cosigned before this process
 
   [[nodiscard]] Path log() const { return trace::RunFolder{args.run}.log(); }
 };
@@ -79,9 +82,26 @@ Result<tlog::LogReading> read_growing(const Watch& watch) {
   }
 }
 
-Status publish(const Watch& watch, const std::vector<std::uint64_t>& sizes) {
+/// The sizes that an earlier process may have cosigned and, killed, not published.
+std::vector<std::uint64_t> unpublished(const Watch& watch) {
+  std::vector<std::uint64_t> out;
+  std::error_code error, ignored;
+  for (std::filesystem::directory_iterator at(watch.witness.cosigned_folder(), error), end;
+       !error && at != end; at.increment(error)) {
+    const auto size = tlog::parse_decimal(at->path().filename().string());
+    const Path copy = Path(watch.args.publish) / at->path().filename();
+    if (size && !std::filesystem::exists(copy, ignored)) out.push_back(*size);
+  }
+  return out;
+}
+
+Status publish(Watch& watch, std::vector<std::uint64_t> sizes) {
   if (watch.args.publish.empty()) return ok();
   AFTUNE_TRY(make_folders(watch.args.publish));
+  if (!std::exchange(watch.has_caught_up, true)) {
+    const auto earlier = unpublished(watch);
+    sizes.insert(sizes.end(), earlier.begin(), earlier.end());
+  }
   for (const std::uint64_t size : sizes) {
     for (const std::string& name : {std::to_string(size), std::to_string(size) + ".last"}) {
       const auto note = read_text_file(watch.witness.cosigned_folder() / name, kMaxNoteBytes);

@@ -85,6 +85,11 @@ Status LogWitness::load_times() {
   return ok();
 }
 
+bool LogWitness::has_cosigned(const Checkpoint& checkpoint) const {
+  std::error_code ignored;
+  return std::filesystem::exists(cosigned_folder() / std::to_string(checkpoint.size), ignored);
+}
+
 Status LogWitness::cosign_note(const Checkpoint& checkpoint, const std::string& note,
                                std::uint64_t seconds) {
   // The state first: a cosignature that nobody remembers could be contradicted later.
@@ -136,7 +141,10 @@ Result<LogWitness::Look> LogWitness::look(const LogReading& log, std::uint64_t s
   for (std::size_t i = 0; i <= last; ++i) {
     const Checkpoint& checkpoint = log.history[i];
     if (checkpoint.size < size()) continue;
-    if (i != last && accepted_ && checkpoint == accepted_->checkpoint) continue;
+    // One that was accepted and never cosigned, as the witness was killed in between, is due still.
+    const bool is_done =
+        accepted_ && checkpoint == accepted_->checkpoint && has_cosigned(checkpoint);
+    if (i != last && is_done) continue;
     AddCheckpoint request{size(), {}, log.history_notes[i]};
     AFTUNE_TRY(request.proof,
                consistency_proof(std::span(log.leaf_hashes).first(checkpoint.size), size()));

@@ -54,6 +54,7 @@ class LogWitness {
              FileLock lock);
   Status load();
   Status load_times();
+  [[nodiscard]] bool has_cosigned(const Checkpoint& checkpoint) const;
   Status cosign_note(const Checkpoint& checkpoint, const std::string& note, std::uint64_t seconds);
   Status refuse(const LogReading& log, std::size_t index, std::string why, Look& look);
 

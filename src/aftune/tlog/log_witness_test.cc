@@ -132,6 +132,12 @@ TEST(LogWitness, KilledBetweenStateAndCosignatureGoesOn) {
   ASSERT_TRUE(write_file(place.state() / "accepted", as_bytes(log.history_notes[1])));
   EXPECT_EQ(place.open()->look(log, 200)->cosigned, Times{6});
   EXPECT_EQ(place.times("6"), Times{200});
+  // The log may have grown before the witness was there again: no checkpoint is left out.
+  const LogReading grown = place.write({3, 6, 8, 11});
+  ASSERT_TRUE(write_file(place.state() / "accepted", as_bytes(grown.history_notes[2])));
+  EXPECT_EQ(place.open()->look(grown, 300)->cosigned, (Times{8, 11}));
+  EXPECT_EQ(place.times("8"), Times{300});
+  EXPECT_EQ(place.open()->look(place.write({3, 6, 8, 11, 12}), 400)->cosigned, Times{12});
   // And what was accepted binds it, though no cosignature left.
   Place other;
   ASSERT_TRUE(other.open());

@@ -75,6 +75,54 @@ TEST(Replayer, AnotherWeightIsFoundInTheFirstStepsActivation) {
   for (const Mismatch& mismatch : mismatches) EXPECT_EQ(mismatch.step, 2U) << "stops at the step";
 }
 
+/// What a list commits to beside the honest objects, each value for itself.
+TEST(Replayer, EachValueOfAListIsCompared) {
+  const std::uint32_t last_edge = 2;  // its gradient is made by block 0, which has the tied head
+  struct Lie {
+    MismatchKind kind;
+    std::function<void(StepList&, const std::vector<EdgePlace>&)> tell;
+  };
+  const auto change_edge = [](train::EdgeKind kind, std::uint32_t edge) {
+    return [kind, edge](StepList& list, const std::vector<EdgePlace>& places) {
+      for (std::size_t i = 0; i < places.size(); ++i) {
+        if (places[i].id.kind == kind && places[i].id.edge == edge) {
+          list.edges[i] = testing::digest_of("another edge");
+        }
+      }
+    };
+  };
+  const Lie lies[] = {
+      {MismatchKind::kActivation, change_edge(train::EdgeKind::kActivation, 1)},
+      {MismatchKind::kGradient, change_edge(train::EdgeKind::kGradient, last_edge)},
+      {MismatchKind::kLoss, [](StepList& list, const auto&) { list.losses[1] += 1; }},
+      {MismatchKind::kSquares,
+       [](StepList& list, const auto&) { list.squares.begin()->second *= 2; }}};
+  for (const Lie& lie : lies) {
+    RunCopy copy;
+    const Contract& contract = copy.job.contract();
+    StepList list = must(copy.openings().step_list(4));  // the one step of the last step block
+    lie.tell(list, edge_places(contract, 4));
+    copy.set_list(copy.timeline().position_of_step(4), encode_list(contract, 4, list));
+    std::vector<Mismatch> found = replay(copy, 0, 2);
+    if (found.empty()) found = replay(copy, 1, 2);
+    ASSERT_FALSE(found.empty()) << static_cast<int>(lie.kind);
+    EXPECT_EQ(found[0].kind, lie.kind) << found[0].what;
+  }
+}
+
+TEST(Replayer, AStepThatLeavesTheFiniteNumbersCannotHaveEnded) {
+  const RunCopy copy;
+  const auto mismatches = replay(copy, 0, 1, [](train::BlockState& state) {
+    for (auto& [name, tensor] : state.parameters) {
+      if (name.find("down_proj") != std::string::npos) {
+        for (float& value : tensor.f32()) value = 0x1p127F;
+      }
+    }
+  });
+  ASSERT_FALSE(mismatches.empty());
+  EXPECT_EQ(mismatches.back().kind, MismatchKind::kNonFinite) << mismatches.back().what;
+}
+
 TEST(Replayer, AMissingEdgeIsAnErrorNotAMismatch) {
   const RunCopy copy;
   const auto list = must(copy.openings().step_list(0));

@@ -40,6 +40,9 @@ TEST(SideInputs, AnotherDataSetIsCorrupt) {
   rows[rows.find("bcd")] = 'c';
   put(job.data(), rows);
   EXPECT_TRUE(fails(job, Code::kCorrupt, job.contract().data_root.hex()));
+  // A file of holes is refused before a byte of it is read.
+  std::filesystem::resize_file(job.data(), 8 * (text::kMaxRowBytes + 1));
+  EXPECT_TRUE(fails(job, Code::kCorrupt, "7 rows cannot have as many"));
   std::filesystem::remove(job.data());
   EXPECT_TRUE(fails(job, Code::kNotFound, "data.jsonl"));
   put(job.data(), "");
@@ -64,6 +67,24 @@ TEST(SideInputs, AConfigOfAnotherArchitectureIsRefusedThoughBound) {
   const auto inputs = SideInputs::open(forged, job.data(), job.model());
   ASSERT_FALSE(inputs);
   EXPECT_NE(inputs.error().what.find("another architecture"), std::string::npos);
+}
+
+TEST(SideInputs, ATableOfAnotherShapeIsRefusedThoughBound) {
+  const TinyJob job;
+  const Path table = job.model() / "aftune.safetensors";
+  for (const Tensor& other : {Tensor(Dtype::kF32, {3}), Tensor(Dtype::kF16, {2})}) {
+    testing::must(write_safetensors(table, {{model::kInvFreqName, other.view()}}));
+    Contract forged = job.contract();
+    for (BoundFile& file : forged.companions) {
+      if (file.path == "aftune.safetensors") {
+        file.size = testing::must(aftune::file_size(table));
+        file.sha256 = testing::must(crypto::sha256_file(table));
+      }
+    }
+    const auto inputs = SideInputs::open(forged, job.data(), job.model());
+    ASSERT_FALSE(inputs);
+    EXPECT_NE(inputs.error().what.find("has no F32 tensor"), std::string::npos);
+  }
 }
 
 TEST(SideInputs, ATokenizerWithMoreTokensThanTheModelIsRefused) {

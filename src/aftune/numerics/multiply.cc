@@ -13,11 +13,15 @@ namespace aftune::numerics {
 namespace {
 
 // Sizes that change speed and memory only, never a bit.
-constexpr std::size_t kGroupPanels = 4;        // panels of A that share a pass over B
+constexpr std::size_t kGroupPanels = 4;        // panels of A that share a pass over B, at most,
+constexpr std::size_t kGroupRows = 128;        // and their rows
 constexpr std::size_t kChunkBlocks = 8;        // blocks packed at a time
 constexpr std::size_t kPackedBytes = 4 << 20;  // of B at a time
 constexpr std::size_t kStrip = 1024;           // rows and columns of a temporary sum
 constexpr std::size_t kTasksPerThread = 8;
+// Each of a group's tasks quantises its rows again, which costs most where products cost least.
+constexpr std::size_t kLargeTasksPerThread = 2;
+constexpr std::size_t kLargeGroup = 64;  // rows
 
 std::size_t parts(std::size_t count, std::size_t size) { return (count + size - 1) / size; }
 
@@ -129,10 +133,14 @@ class Multiplication {
   }
 
   void multiply_panels(Range panels, Range blocks, const std::byte* packed_b) {
-    const std::size_t group_rows = kGroupPanels * kernels_.a_rows;
+    const std::size_t group_panels =
+        std::clamp<std::size_t>(kGroupRows / kernels_.a_rows, 1, kGroupPanels);
+    const std::size_t group_rows = group_panels * kernels_.a_rows;
     const std::size_t groups = parts(a_.rows, group_rows);
     const std::size_t threads = pool_ == nullptr ? 1 : pool_->thread_count();
-    const std::size_t wanted = threads == 1 ? 1 : parts(threads * kTasksPerThread, groups);
+    const std::size_t tasks =
+        threads * (group_rows > kLargeGroup ? kLargeTasksPerThread : kTasksPerThread);
+    const std::size_t wanted = threads == 1 ? 1 : parts(tasks, groups);
     const std::size_t each = parts(panels.size(), std::min(wanted, panels.size()));
     const std::size_t splits = parts(panels.size(), each);
     for_each(groups * splits, [&](std::size_t task) {

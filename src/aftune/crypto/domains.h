@@ -17,6 +17,8 @@ inline constexpr std::string_view kDomainDraw = "aftune draw v1\0"sv;
 inline constexpr std::string_view kDomainSaltKey = "aftune salt key v1\0"sv;
 inline constexpr std::string_view kDomainListSalt = "aftune list salt v1\0"sv;
 inline constexpr std::string_view kDomainRootSalt = "aftune root salt v1\0"sv;
+inline constexpr std::string_view kDomainAdapter = "aftune adapter v1\0"sv;
+inline constexpr std::string_view kDomainDropout = "aftune dropout v1\0"sv;
 inline constexpr std::string_view kDomainInit = "aftune random init v1\0"sv;
 
 }  // namespace aftune::crypto

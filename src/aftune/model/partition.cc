@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "aftune/base/check.h"
+#include "aftune/model/lora.h"
 
 namespace aftune::model {
 namespace {
@@ -14,6 +15,7 @@ constexpr std::string_view kLayerPrefix = "model.layers.";
 
 /// The block that holds the parameter `name`.
 std::uint32_t block_of(const Partition& partition, std::string_view name) {
+  if (name.starts_with(kPeftPrefix)) name.remove_prefix(kPeftPrefix.size());
   if (name == "model.embed_tokens.weight") return partition.segments.front().block;
   if (!name.starts_with(kLayerPrefix)) return partition.segments.back().block;
   std::uint32_t layer = 0;
@@ -59,14 +61,19 @@ Partition make_partition(const LlamaConfig& config, std::uint32_t layers_per_blo
   return partition;
 }
 
-std::vector<TensorSpec> block_parameters(const LlamaConfig& config, const Partition& partition,
-                                         std::uint32_t block) {
+std::vector<TensorSpec> of_block(const std::vector<TensorSpec>& specs, const Partition& partition,
+                                 std::uint32_t block) {
   AFTUNE_CHECK(block < partition.block_count, "block outside the partition");
   std::vector<TensorSpec> out;
-  for (TensorSpec& spec : parameter_specs(config)) {
-    if (block_of(partition, spec.name) == block) out.push_back(std::move(spec));
+  for (const TensorSpec& spec : specs) {
+    if (block_of(partition, spec.name) == block) out.push_back(spec);
   }
   return out;
+}
+
+std::vector<TensorSpec> block_parameters(const LlamaConfig& config, const Partition& partition,
+                                         std::uint32_t block) {
+  return of_block(parameter_specs(config), partition, block);
 }
 
 }  // namespace aftune::model

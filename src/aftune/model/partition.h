@@ -37,6 +37,11 @@ struct Partition {
 /// own in block 0; else it belongs to the last segment. Requires: layers_per_block >= 1.
 Partition make_partition(const LlamaConfig& config, std::uint32_t layers_per_block);
 
+/// Those of `specs` that belong to one block, in their order. A trained tensor of an adapter
+/// contract belongs where the base's tensor does from whose name its own is made.
+std::vector<TensorSpec> of_block(const std::vector<TensorSpec>& specs, const Partition& partition,
+                                 std::uint32_t block);
+
 /// The parameters of one block, ascending by name. Blocks are disjoint and together they are
 /// parameter_specs(config).
 std::vector<TensorSpec> block_parameters(const LlamaConfig& config, const Partition& partition,

@@ -5,6 +5,7 @@
 
 #include "aftune/base/check.h"
 #include "aftune/model/layer_names.h"
+#include "aftune/model/lora.h"
 #include "aftune/numerics/bias.h"
 #include "aftune/numerics/elementwise.h"
 #include "aftune/numerics/product.h"
@@ -36,15 +37,29 @@ Tensor SegmentCall::token_rows(std::size_t width) const {
 }
 
 const Tensor& SegmentCall::parameter(std::string_view name) const {
-  const auto found = parameters.find(name);
-  AFTUNE_CHECK(found != parameters.end(), name);
-  return found->second;
+  const Tensor* found = parameters.find(name);
+  AFTUNE_CHECK(found != nullptr, name);
+  return *found;
+}
+
+Tensor* SegmentCall::gradient(std::string_view name, const Gradients& gradients) const {
+  if (!parameters.has_frozen()) return &gradients.of(name);
+  const std::string trained = std::string(kPeftPrefix) + std::string(name);
+  return parameters.find_trained(trained) == nullptr ? nullptr : &gradients.of(trained);
+}
+
+Tensor& SegmentCall::gradient_or(const std::string& weight, const Gradients& gradients,
+                                 Tensor& unused) const {
+  if (Tensor* found = gradient(weight, gradients)) {
+    if (gradients.store == numerics::Store::kWrite) found->clear();
+    return *found;
+  }
+  unused = Tensor::zeros(parameter(weight).shape());
+  return unused;
 }
 
 const Tensor* SegmentCall::bias(const std::string& weight) const {
-  if (!config.has_projection_biases()) return nullptr;
-  const auto found = parameters.find(bias_of(weight));
-  return found == parameters.end() ? nullptr : &found->second;
+  return config.has_projection_biases() ? parameters.find(bias_of(weight)) : nullptr;
 }
 
 Status SegmentCall::linear(const std::string& weight, const Tensor& x, Tensor& y,
@@ -55,23 +70,32 @@ Status SegmentCall::linear(const std::string& weight, const Tensor& x, Tensor& y
     AFTUNE_CHECK(store == numerics::Store::kWrite, weight);
     numerics::add_bias(engine, b->f32(), matrix(y));
   }
+  return add_adapter(*this, weight, x, y);
+}
+
+Status SegmentCall::weight_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
+                                const Gradients& gradients) const {
+  if (Tensor* d_weight = gradient(weight, gradients)) {
+    AFTUNE_TRY(at(weight + ": weight gradient",
+                  numerics::linear_grad_weight(engine, matrix(dy), matrix(x), matrix(*d_weight),
+                                               gradients.store)));
+  }
+  if (bias(weight) == nullptr) return ok();
+  Tensor* d_bias = gradient(bias_of(weight), gradients);
+  if (d_bias == nullptr) return ok();
+  if (gradients.store == numerics::Store::kWrite) d_bias->clear();
+  numerics::bias_grad(engine, matrix(dy), d_bias->f32());
   return ok();
 }
 
 Status SegmentCall::linear_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
                                 Tensor& dx, numerics::Store store,
                                 const Gradients& gradients) const {
-  AFTUNE_TRY(at(weight + ": weight gradient",
-                numerics::linear_grad_weight(engine, matrix(dy), matrix(x),
-                                             matrix(gradients.of(weight)), gradients.store)));
-  if (bias(weight) != nullptr) {
-    Tensor& d_bias = gradients.of(bias_of(weight));
-    if (gradients.store == numerics::Store::kWrite) d_bias.clear();
-    numerics::bias_grad(engine, matrix(dy), d_bias.f32());
-  }
-  return at(weight + ": input gradient",
-            numerics::linear_grad_input(engine, matrix(dy), matrix(parameter(weight)), matrix(dx),
-                                        store));
+  AFTUNE_TRY(weight_grad(weight, x, dy, gradients));
+  AFTUNE_TRY(at(weight + ": input gradient",
+                numerics::linear_grad_input(engine, matrix(dy), matrix(parameter(weight)),
+                                            matrix(dx), store)));
+  return adapter_grad(*this, weight, x, dy, dx, gradients);
 }
 
 Tensor SegmentCall::norm(const std::string& weight, const Tensor& x) const {
@@ -82,8 +106,8 @@ Tensor SegmentCall::norm(const std::string& weight, const Tensor& x) const {
 
 void SegmentCall::norm_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
                             Tensor& dx, numerics::Store store, const Gradients& gradients) const {
-  Tensor& weights = gradients.of(weight);
-  if (gradients.store == numerics::Store::kWrite) weights.clear();
+  Tensor unused;
+  Tensor& weights = gradient_or(weight, gradients, unused);
   numerics::rms_norm_grad(engine, matrix(x), parameter(weight).f32(), config.rms_norm_eps,
                           matrix(dy), matrix(dx), store, weights.f32());
 }
@@ -102,8 +126,8 @@ Tensor SegmentCall::norm_heads(const std::string& weight, const Tensor& x) const
 
 void SegmentCall::norm_heads_grad(const std::string& weight, const Tensor& x, Tensor& dy,
                                   const Gradients& gradients) const {
-  Tensor& weights = gradients.of(weight);
-  if (gradients.store == numerics::Store::kWrite) weights.clear();
+  Tensor unused;
+  Tensor& weights = gradient_or(weight, gradients, unused);
   const numerics::ConstMatrix in = heads(x);
   numerics::rms_norm_grad(engine, in, parameter(weight).f32(), config.rms_norm_eps, heads(dy),
                           {dy.data(), in.rows, in.cols}, numerics::Store::kWrite, weights.f32());

@@ -6,7 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "aftune/model/adapter_call.h"
 #include "aftune/model/llama_config.h"
+#include "aftune/model/parameter_view.h"
 #include "aftune/numerics/engine.h"
 #include "aftune/numerics/matrix.h"
 #include "aftune/tensor/tensor_map.h"
@@ -29,7 +31,7 @@ Result<T> at(std::string_view place, Result<T> result) {
 /// fp32(1 / sqrt(head_dim)), by fp64.
 float attention_scale(const LlamaConfig& config);
 
-/// Where the parameters' gradients go.
+/// Where the gradients of what is trained go.
 struct Gradients {
   TensorMap& tensors;
   numerics::Store store;  // kWrite: a parameter's first term replaces what stands there
@@ -42,23 +44,27 @@ struct Gradients {
 struct SegmentCall {
   const numerics::Engine& engine;
   const LlamaConfig& config;
-  const TensorMap& parameters;
+  const ParameterView parameters;
   std::size_t rows;
   std::size_t sequence;
   const Tensor& cos;  // [sequence, head_dim / 2]
   const Tensor& sin;
+  const AdapterRule* adapters = nullptr;  // null: none is applied
 
   /// [rows * sequence, width], to be written as a whole.
   [[nodiscard]] Tensor token_rows(std::size_t width) const;
   /// Requires: the parameter is there.
   [[nodiscard]] const Tensor& parameter(std::string_view name) const;
 
-  /// y = x w^T, or y + x w^T; then the weight's bias, where it has one.
+  /// Where the gradient of the base's `name` goes; null if it is frozen.
+  [[nodiscard]] Tensor* gradient(std::string_view name, const Gradients& gradients) const;
+
+  /// y = x w^T, or y + x w^T; then the weight's bias and adapter, where it has them.
   /// Requires: no bias where the product is added.
   [[nodiscard]] Status linear(const std::string& weight, const Tensor& x, Tensor& y,
                               numerics::Store store) const;
-  /// Writes or adds dy^T x to the weight's gradient and dy's rows to that of its bias, then dy w to
-  /// dx.
+  /// Writes or adds dy^T x to the weight's gradient and dy's rows to that of its bias, where they
+  /// are trained, then dy w to dx, then the same of an adapter.
   [[nodiscard]] Status linear_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
                                    Tensor& dx, numerics::Store store,
                                    const Gradients& gradients) const;
@@ -75,6 +81,11 @@ struct SegmentCall {
                        const Gradients& gradients) const;
 
  private:
+  [[nodiscard]] Status weight_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
+                                   const Gradients& gradients) const;
+  /// The gradient of a vector, cleared where it is written; that of a frozen one goes to `unused`.
+  [[nodiscard]] Tensor& gradient_or(const std::string& weight, const Gradients& gradients,
+                                    Tensor& unused) const;
   /// Null if the weight has no bias.
   [[nodiscard]] const Tensor* bias(const std::string& weight) const;
   [[nodiscard]] numerics::ConstMatrix heads(const Tensor& x) const;

@@ -27,9 +27,21 @@ struct RotaryTables {
 };
 
 SegmentCall make_call(const numerics::Engine& engine, const Llama& model,
-                      const TensorMap& parameters, const MicroBatch& batch,
-                      const RotaryTables& tables) {
-  return {engine, model.config, parameters, batch.rows, batch.sequence, tables.cos, tables.sin};
+                      const ParameterView& parameters, const MicroBatch& batch,
+                      const RotaryTables& tables, const AdapterRule* adapters) {
+  return {engine,         model.config, parameters, batch.rows,
+          batch.sequence, tables.cos,   tables.sin, adapters};
+}
+
+/// With dropout: the rule of training.
+std::optional<AdapterRule> adapter_rule(const Llama& model, const MicroBatch& batch) {
+  if (!model.lora) return std::nullopt;
+  return AdapterRule{lora_scaling(*model.lora),
+                     {model.dropout_key, batch.index, 0, batch.step, model.lora->dropout}};
+}
+
+const AdapterRule* pointer_to(const std::optional<AdapterRule>& rule) {
+  return rule ? &*rule : nullptr;
 }
 
 Error outside(const char* what, const MicroBatch& batch, std::size_t index, std::int32_t id,
@@ -141,12 +153,13 @@ Result<SegmentOutput> head_forward(const SegmentCall& call, const MicroBatch& ba
 }  // namespace
 
 Result<SegmentOutput> segment_forward(const numerics::Engine& engine, const Llama& model,
-                                      const Segment& segment, const TensorMap& parameters,
+                                      const Segment& segment, const ParameterView& parameters,
                                       const MicroBatch& batch, SharedTensor input,
                                       SegmentTape* tape) {
   check_batch(batch);
   RotaryTables tables(model, batch.sequence);
-  const SegmentCall call = make_call(engine, model, parameters, batch, tables);
+  const std::optional<AdapterRule> rule = adapter_rule(model, batch);
+  const SegmentCall call = make_call(engine, model, parameters, batch, tables, pointer_to(rule));
   SegmentTape::State* kept = tape == nullptr ? nullptr : &tape->state();
 
   SharedTensor x = std::move(input);
@@ -176,13 +189,15 @@ Result<SegmentOutput> segment_forward(const numerics::Engine& engine, const Llam
 }
 
 Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& model,
-                                const Segment& segment, const TensorMap& parameters,
+                                const Segment& segment, const ParameterView& parameters,
                                 const MicroBatch& batch, SegmentTape tape, const Tensor* d_output,
                                 TensorMap& tensors, numerics::Store store) {
   SegmentTape::State& kept = tape.state();
   AFTUNE_CHECK(kept.tables.has_value() && kept.layers.size() == segment.layer_count,
                "tape of another segment");
-  const SegmentCall call = make_call(engine, model, parameters, batch, *kept.tables);
+  const std::optional<AdapterRule> rule = adapter_rule(model, batch);
+  const SegmentCall call =
+      make_call(engine, model, parameters, batch, *kept.tables, pointer_to(rule));
 
   const Gradients gradients{tensors, store};
   Tensor dx;
@@ -200,10 +215,11 @@ Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& mod
     AFTUNE_TRY(layer_backward(call, segment.first_layer + i, std::move(layer_tape), dx, gradients));
   }
   if (segment.embeds) {
-    Tensor& table = gradients.of(kEmbedding);
-    // A tied head has put its term there before.
-    if (store == numerics::Store::kWrite && !model.config.tied_embeddings) table.clear();
-    numerics::embedding_grad(engine, batch.tokens, matrix(dx), matrix(table));
+    if (Tensor* table = call.gradient(kEmbedding, gradients)) {
+      // A tied head has put its term there before.
+      if (store == numerics::Store::kWrite && !model.config.tied_embeddings) table->clear();
+      numerics::embedding_grad(engine, batch.tokens, matrix(dx), matrix(*table));
+    }
     return Tensor();
   }
   AFTUNE_TRY(check_edge(engine, dx, segment.index, "gradient"));
@@ -211,10 +227,12 @@ Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& mod
 }
 
 Result<Tensor> forward_logits(const numerics::Engine& engine, const Llama& model,
-                              const TensorMap& parameters, const MicroBatch& batch) {
+                              const ParameterView& parameters, const MicroBatch& batch) {
   check_batch(batch);
   const RotaryTables tables(model, batch.sequence);
-  const SegmentCall call = make_call(engine, model, parameters, batch, tables);
+  std::optional<AdapterRule> rule = adapter_rule(model, batch);
+  if (rule) rule->dropout.share = 0;
+  const SegmentCall call = make_call(engine, model, parameters, batch, tables, pointer_to(rule));
   AFTUNE_TRY(Tensor x, embed(call, batch));
   for (std::uint32_t layer = 0; layer < model.config.layer_count; ++layer) {
     auto input = std::make_shared<const Tensor>(std::move(x));

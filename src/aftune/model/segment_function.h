@@ -5,9 +5,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "aftune/model/llama_config.h"
+#include "aftune/model/lora.h"
+#include "aftune/model/parameter_view.h"
 #include "aftune/model/partition.h"
 #include "aftune/numerics/engine.h"
 #include "aftune/numerics/matrix.h"
@@ -23,12 +26,15 @@ struct MicroBatch {
   std::vector<std::int32_t> tokens;
   std::vector<std::int32_t> targets;  // the label of each position, or numerics::kIgnoredLabel
   std::uint64_t counted = 0;          // labels of the whole step that count; at least 1
+  std::uint32_t step = 0, index = 0;  // which micro-batch of which step: dropout hangs on it
 };
 
-/// The model without its parameters: architecture and rotary table.
+/// The model without its parameters: architecture and rotary table, and how adapters are applied.
 struct Llama {
   LlamaConfig config;
   Tensor inv_freq;  // fp32 [head_dim / 2]
+  std::optional<LoraSpec> lora = std::nullopt;
+  PhiloxKey dropout_key = {};
 };
 
 /// What a backward needs of its forward. Move-only.
@@ -56,24 +62,25 @@ struct SegmentOutput {
 /// Errors:  kNonFinite, naming operation and layer; kInvalidInput for a token id outside the
 ///          vocabulary or a target outside it.
 Result<SegmentOutput> segment_forward(const numerics::Engine& engine, const Llama& model,
-                                      const Segment& segment, const TensorMap& parameters,
+                                      const Segment& segment, const ParameterView& parameters,
                                       const MicroBatch& batch, std::shared_ptr<const Tensor> input,
                                       SegmentTape* tape);
 
-/// Adds the parameters' gradients to `gradients` (same names and shapes as the parameters), or with
+/// Adds the gradients of what is trained to `gradients` (same names and shapes as it), or with
 /// kWrite replaces what stands there; a tied embedding always adds to what its head has put there.
 /// Returns the gradient of the input edge, empty if the segment embeds. `d_output` is the gradient
 /// of the leaving edge; not looked at (may be null) if the segment has the head.
 /// Errors: kNonFinite.
 Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& model,
-                                const Segment& segment, const TensorMap& parameters,
+                                const Segment& segment, const ParameterView& parameters,
                                 const MicroBatch& batch, SegmentTape tape, const Tensor* d_output,
                                 TensorMap& gradients,
                                 numerics::Store store = numerics::Store::kAdd);
 
 /// Logits [rows * sequence, vocab] of all segments one after the other, for generation and for
-/// comparison with other implementations. Errors: as segment_forward.
+/// comparison with other implementations. Adapters count, their dropout does not. Errors: as
+/// segment_forward.
 Result<Tensor> forward_logits(const numerics::Engine& engine, const Llama& model,
-                              const TensorMap& parameters, const MicroBatch& batch);
+                              const ParameterView& parameters, const MicroBatch& batch);
 
 }  // namespace aftune::model

@@ -147,7 +147,7 @@ struct ModelGradients {
 
 /// Adds into `into.gradients`. Runs the segments of `partition` one after the other.
 inline Status add_gradients(const numerics::Engine& engine, const Llama& llama,
-                            const Partition& partition, const TensorMap& parameters,
+                            const Partition& partition, const ParameterView& parameters,
                             const MicroBatch& batch, ModelGradients& into) {
   const std::size_t count = partition.segments.size();
   std::vector<SegmentTape> tapes(count);

@@ -44,7 +44,12 @@ Result<std::vector<model::MicroBatch>> BatchSource::micro_batches(std::uint64_t 
     counted += sample.counted;
   }
   if (counted == 0) return nothing_counted(step);
-  for (auto& batch : batches) batch.counted = counted;
+  std::uint32_t index = 0;
+  for (auto& batch : batches) {
+    batch.counted = counted;
+    batch.step = static_cast<std::uint32_t>(step);
+    batch.index = index++;
+  }
   return batches;
 }
 

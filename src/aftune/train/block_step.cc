@@ -38,7 +38,7 @@ Result<model::SegmentOutput> BlockStep::forward(std::uint32_t segment,
                                                 const model::MicroBatch& batch, EdgeTensor input) {
   model::SegmentTape tape;
   AFTUNE_TRY(auto output, model::segment_forward(engine_, model_, own_segment(segment),
-                                                 state_.parameters, batch, std::move(input), &tape)
+                                                 state_.view(), batch, std::move(input), &tape)
                               .in(place(segment)));
   const bool is_new = tapes_.emplace(segment, std::move(tape)).second;
   AFTUNE_CHECK(is_new, "forward twice without backward");
@@ -51,7 +51,7 @@ Result<Tensor> BlockStep::backward(std::uint32_t segment, const model::MicroBatc
   AFTUNE_CHECK(!tape.empty(), "backward without forward");
   // The first term of a sum that starts at +0 is the term: no product is ever -0.
   const bool is_first = summed_.insert(segment).second;
-  return model::segment_backward(engine_, model_, own_segment(segment), state_.parameters, batch,
+  return model::segment_backward(engine_, model_, own_segment(segment), state_.view(), batch,
                                  std::move(tape.mapped()), d_output, gradients_,
                                  is_first ? numerics::Store::kWrite : numerics::Store::kAdd)
       .in(place(segment));

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "aftune/base/result.h"
 #include "aftune/codec/json.h"
 #include "aftune/codec/json_reader.h"
+#include "aftune/model/parameter_view.h"
 #include "aftune/numerics/engine.h"
 #include "aftune/tensor/tensor_map.h"
 
@@ -52,11 +54,15 @@ struct ClipOutcome {
 /// Errors: kNonFinite if the norm is not finite.
 Result<ClipOutcome> clip_factor(const ClipSpec& clip, const GradientSquares& all);
 
-/// Parameters and optimizer state of one layer block.
+/// What is trained of one layer block, with its optimizer state, and what is not.
 struct BlockState {
   TensorMap parameters;
   TensorMap first;   // AdamW's m, SGD's momentum buffer; empty for plain SGD
   TensorMap second;  // AdamW's v; else empty
+  /// The base's tensors beside adapters, shared by all states of the block; else null.
+  std::shared_ptr<const TensorMap> frozen = nullptr;
+
+  [[nodiscard]] model::ParameterView view() const { return {parameters, frozen.get()}; }
 };
 
 /// Zero moments of the kind that `spec` asks for beside `parameters`.

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/model/lora.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "aftune/base/check.h"
+#include "aftune/base/log_line.h"
+#include "aftune/numerics/philox.h"
+
+namespace aftune::model {
+namespace {
+
+constexpr std::uint32_t kMaxRank = 4096;
+constexpr std::string_view kWeight = ".weight";
+constexpr std::string_view kLoraA = ".lora_A.weight";
+constexpr std::string_view kLoraB = ".lora_B.weight";
+constexpr std::string_view kLayers = "model.layers.";
+// In the order of their places.
+constexpr std::string_view kPlaces[] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                        "gate_proj", "up_proj", "down_proj"};
+
+Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
+
+std::string_view without_suffix(std::string_view name, std::string_view suffix) {
+  return name.substr(0, name.size() - suffix.size());
+}
+
+/// "q_proj" of "model.layers.0.self_attn.q_proj.weight".
+std::string_view module_of(std::string_view parameter) {
+  const std::string_view path = parameter.substr(0, parameter.rfind('.'));
+  return path.substr(path.rfind('.') + 1);
+}
+
+bool contains(const std::vector<std::string>& list, std::string_view name) {
+  return std::binary_search(list.begin(), list.end(), name, std::less<>());
+}
+
+Status check_ascending(const char* member, const std::vector<std::string>& names) {
+  for (std::size_t i = 1; i < names.size(); ++i) {
+    if (names[i - 1] < names[i]) continue;
+    return invalid(fmt::format("{}: \"{}\" after \"{}\" is not ascending", member,
+                               printable(names[i]), printable(names[i - 1])));
+  }
+  return ok();
+}
+
+Status check_targets(const LoraSpec& lora) {
+  if (lora.target_modules.empty()) return invalid("target_modules is empty");
+  AFTUNE_TRY(check_ascending("target_modules", lora.target_modules));
+  for (const std::string& name : lora.target_modules) {
+    if (contains(linear_modules(), name)) continue;
+    return Error{Code::kUnsupported,
+                 fmt::format("target_modules: \"{}\" is none of {}", printable(name),
+                             fmt::join(linear_modules(), ", "))};
+  }
+  return ok();
+}
+
+Status check_saved(const LoraSpec& lora, const LlamaConfig& config) {
+  AFTUNE_TRY(check_ascending("modules_to_save", lora.modules_to_save));
+  const std::vector<TensorSpec> specs = parameter_specs(config);
+  for (const std::string& name : lora.modules_to_save) {
+    if (config.tied_embeddings && (name == "embed_tokens" || name == "lm_head")) {
+      return Error{Code::kUnsupported,
+                   fmt::format("modules_to_save: {} of a model with tied embeddings", name)};
+    }
+    if (contains(lora.target_modules, name)) {
+      return invalid(fmt::format("modules_to_save: {} is a target, too", name));
+    }
+    const bool known = std::any_of(specs.begin(), specs.end(), [&](const TensorSpec& spec) {
+      return module_of(spec.name) == name;
+    });
+    if (!known) {
+      return invalid(
+          fmt::format("modules_to_save: the model has no module \"{}\"", printable(name)));
+    }
+  }
+  return ok();
+}
+
+}  // namespace
+
+const std::vector<std::string>& linear_modules() {
+  static const std::vector<std::string> names = {"down_proj", "gate_proj", "k_proj", "o_proj",
+                                                 "q_proj",    "up_proj",   "v_proj"};
+  return names;
+}
+
+Status check_lora(const LoraSpec& lora, const LlamaConfig& config) {
+  if (lora.rank < 1 || lora.rank > kMaxRank) {
+    return invalid(fmt::format("rank {} is outside 1 to {}", lora.rank, kMaxRank));
+  }
+  if (!std::isfinite(lora.alpha) || !(lora.alpha > 0)) {
+    return invalid(fmt::format("alpha {} is not above 0", lora.alpha));
+  }
+  if (!std::isnormal(lora_scaling(lora))) {
+    return invalid(fmt::format("alpha {} gives no scaling in fp32", lora.alpha));
+  }
+  if (!(lora.dropout >= 0 && lora.dropout < 1) || std::signbit(lora.dropout)) {
+    return invalid(fmt::format("dropout {} is outside [0, 1)", lora.dropout));
+  }
+  AFTUNE_TRY(check_targets(lora));
+  return check_saved(lora, config);
+}
+
+float lora_scaling(const LoraSpec& lora) {
+  const auto rank = static_cast<double>(lora.rank);
+  return static_cast<float>(lora.alpha / (lora.rslora ? std::sqrt(rank) : rank));
+}
+
+std::string lora_a_name(std::string_view weight) {
+  return fmt::format("{}{}{}", kPeftPrefix, without_suffix(weight, kWeight), kLoraA);
+}
+
+std::string lora_b_name(std::string_view weight) {
+  return fmt::format("{}{}{}", kPeftPrefix, without_suffix(weight, kWeight), kLoraB);
+}
+
+std::uint32_t lora_place(std::string_view weight) {
+  AFTUNE_CHECK(weight.starts_with(kLayers), weight);
+  std::uint32_t layer = 0;
+  const std::string_view rest = weight.substr(kLayers.size());
+  std::from_chars(rest.data(), rest.data() + rest.size(), layer);
+  const auto* module = std::find(std::begin(kPlaces), std::end(kPlaces), module_of(weight));
+  AFTUNE_CHECK(module != std::end(kPlaces), weight);
+  return static_cast<std::uint32_t>(std::size(kPlaces)) * layer +
+         static_cast<std::uint32_t>(module - std::begin(kPlaces));
+}
+
+std::vector<TensorSpec> trained_specs(const LlamaConfig& config,
+                                      const std::optional<LoraSpec>& lora) {
+  std::vector<TensorSpec> specs = parameter_specs(config);
+  if (!lora) return specs;
+  std::vector<TensorSpec> out;
+  for (const TensorSpec& spec : specs) {
+    const std::string_view module = module_of(spec.name);
+    if (contains(lora->modules_to_save, module)) {
+      out.push_back({std::string(kPeftPrefix) + spec.name, spec.dtype, spec.shape});
+    }
+    if (!contains(lora->target_modules, module) || !spec.name.ends_with(kWeight)) continue;
+    out.push_back({lora_a_name(spec.name), spec.dtype, {lora->rank, spec.shape[1]}});
+    out.push_back({lora_b_name(spec.name), spec.dtype, {spec.shape[0], lora->rank}});
+  }
+  std::sort(out.begin(), out.end(),
+            [](const TensorSpec& a, const TensorSpec& b) { return a.name < b.name; });
+  return out;
+}
+
+std::vector<TensorSpec> frozen_specs(const LlamaConfig& config,
+                                     const std::optional<LoraSpec>& lora) {
+  if (!lora) return {};
+  std::vector<TensorSpec> specs = parameter_specs(config);
+  std::erase_if(specs, [&](const TensorSpec& spec) {
+    return contains(lora->modules_to_save, module_of(spec.name));
+  });
+  return specs;
+}
+
+std::string_view base_name(std::string_view trained) {
+  if (!trained.starts_with(kPeftPrefix)) return trained;
+  if (trained.ends_with(kLoraA) || trained.ends_with(kLoraB)) return {};
+  return trained.substr(kPeftPrefix.size());
+}
+
+Tensor first_adapter(const TensorSpec& spec, const PhiloxKey& key) {
+  Tensor tensor(spec.dtype, spec.shape);
+  if (spec.name.ends_with(kLoraB)) return tensor;
+  AFTUNE_CHECK(spec.name.ends_with(kLoraA) && spec.shape.size() == 2, spec.name);
+  const std::string_view name = std::string_view(spec.name).substr(kPeftPrefix.size());
+  const std::uint32_t place =
+      lora_place(std::string(without_suffix(name, kLoraA)) + std::string(kWeight));
+  const double bound = 1 / std::sqrt(static_cast<double>(spec.shape[1]));
+  const auto values = tensor.f32();
+  std::array<std::uint32_t, 4> words{};
+  for (std::uint64_t i = 0; i < values.size(); ++i) {
+    if (i % 4 == 0) {
+      words = numerics::philox4x32(
+          {static_cast<std::uint32_t>(i / 4), static_cast<std::uint32_t>((i / 4) >> 32), place, 0},
+          key);
+    }
+    const std::int64_t odd = 2 * std::int64_t{words[i % 4] >> 8} + 1 - (std::int64_t{1} << 24);
+    values[i] = static_cast<float>(static_cast<double>(odd) * 0x1p-24 * bound);
+  }
+  return tensor;
+}
+
+}  // namespace aftune::model

@@ -15,7 +15,15 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 aftune=${AFTUNE:-$here/../../build/aftune}
-dir=${1:?usage: examples/tiny/run.sh DIR}
+dir=${1-}
+if (($# != 1)) || [[ ! $dir || $dir == -* ]]; then
+  echo "usage: examples/tiny/run.sh DIR" >&2
+  exit 2
+fi
+if [[ -e $dir && ! -d $dir ]]; then
+  echo "run.sh: $dir is not a folder" >&2
+  exit 2
+fi
 if ! command -v "$aftune" >/dev/null; then
   echo "run.sh: no program at $aftune: build it by tools/build, or name one in AFTUNE" >&2
   exit 2

@@ -229,6 +229,16 @@ case_foreign_files_are_left_alone() {
 }
 
 # A closed run without what it delivered is not complete.
+case_wrong_arguments_are_errors_of_usage() {
+  local arguments
+  for arguments in "" "-x" "one two"; do
+    # shellcheck disable=SC2086
+    expect 2 "usage: examples/tiny/run.sh DIR" "$tiny/run.sh" $arguments
+  done
+  touch "$work/file"
+  expect 2 "$work/file is not a folder" "$tiny/run.sh" "$work/file"
+}
+
 case_closed_run_without_its_model_is_told() {
   run_tiny "$work/t"
   rm -r "$work/t/run/model"

@@ -228,7 +228,6 @@ case_foreign_files_are_left_alone() {
   [[ ! -e $work/t/run ]] || fail "a run was started in a foreign folder"
 }
 
-# A closed run without what it delivered is not complete.
 case_wrong_arguments_are_errors_of_usage() {
   local arguments
   for arguments in "" "-x" "one two"; do
@@ -239,6 +238,7 @@ case_wrong_arguments_are_errors_of_usage() {
   expect 2 "$work/file is not a folder" "$tiny/run.sh" "$work/file"
 }
 
+# A closed run without what it delivered is not complete.
 case_closed_run_without_its_model_is_told() {
   run_tiny "$work/t"
   rm -r "$work/t/run/model"

@@ -10,6 +10,7 @@
 #include "aftune/audit/audit_cost.h"
 #include "aftune/audit/threat.h"
 #include "aftune/cli/commands.h"
+#include "aftune/cli/model_plan.h"
 #include "aftune/cli/plan_source.h"
 #include "aftune/cli/published_table.h"
 #include "aftune/cli/value_checks.h"
@@ -30,6 +31,7 @@ struct Args {
   std::vector<std::string> threats;
   double share = 0, probability = 0, seconds = 0;
   bool json = false;
+  ModelPlanArgs model;  // what --model alone takes; the grid's flags are above
 };
 
 /// One line of the answer.
@@ -211,7 +213,22 @@ void print_table(const Args& args) {
   }
 }
 
+Exit run_model_plan(const Args& args) {
+  ModelPlanArgs model = args.model;
+  model.layers_per_block = args.layers_per_block;
+  model.steps_per_block = args.steps_per_block;
+  model.steps = args.steps;
+  model.interval = args.interval;
+  model.edge_interval = args.edge_interval;
+  model.samples = args.samples;
+  const Result<ModelPlanPage> page = plan_model(model);
+  if (!page) return report("plan", page.error());
+  std::cout << (args.json ? codec::canonical_json(page->json) + "\n" : page->text);
+  return Exit::kOk;
+}
+
 Exit run_plan(const Args& args) {
+  if (!args.model.model.empty()) return run_model_plan(args);
   if (!args.table.empty()) {
     print_table(args);
     return Exit::kOk;
@@ -244,6 +261,34 @@ void add_grid_options(CLI::App& cmd, Args& args, CLI::Option* source) {
   add("--samples", args.samples, 1 << 16, "Samples a step");
 }
 
+/// What training a model takes; nothing of an audit goes with it.
+void add_model_options(CLI::App& cmd, Args& args) {
+  auto* model = cmd.add_option("--model", args.model.model,
+                               "A config.json or its folder: print parameters, memory and storage");
+  for (const char* other : {"source", "--layers", "--strategy", "--threat", "--blocks", "--share",
+                            "--probability", "--seconds-per-step", "--run", "--table"}) {
+    model->excludes(cmd.get_option(other));
+  }
+  const auto add = [&](const char* name, std::uint64_t& into, std::uint64_t limit,
+                       const char* help) {
+    cmd.add_option(name, into, help)
+        ->check(check_whole_number)
+        ->check(CLI::Range(std::uint64_t{1}, limit))
+        ->needs(model);
+  };
+  add("--sequence", args.model.sequence, 1 << 24, "With --model: tokens a sample (default 2048)");
+  add("--micro-batch", args.model.micro_batch, 1 << 16,
+      "With --model: samples at a time (default: all of a step)");
+  cmd.add_option("--optimizer", args.model.optimizer,
+                 "With --model: adamw (default), sgd or momentum")
+      ->needs(model);
+  cmd.add_option("--dtype", args.model.dtypes,
+                 "With --model: NAME=F32 or NAME=BF16, NAME one of boundary, gradients, moments, "
+                 "parameters; may be repeated")
+      ->allow_extra_args(false)
+      ->needs(model);
+}
+
 }  // namespace
 
 Command add_plan(CLI::App& app) {
@@ -255,6 +300,7 @@ Command add_plan(CLI::App& app) {
       "  aftune plan --layers 32 --layers-per-block 4 --steps 128 --steps-per-block 8 --share "
       "0.05\n"
       "  aftune plan --table published\n"
+      "  aftune plan --model meta-llama/config.json --samples 8 --micro-batch 1 --sequence 2048\n"
       "Threats, chances and costs are defined in docs/guides/plan.md.");
   auto* source = cmd->add_option("source", args->source, "A contract or a job file");
   add_grid_options(*cmd, *args, source);
@@ -282,6 +328,7 @@ Command add_plan(CLI::App& app) {
   cmd->add_option("--table", args->table, "Print the published detection table and its corrections")
       ->check(CLI::IsMember({"published"}));
   cmd->add_flag("--json", args->json, "Print JSON instead of text");
+  add_model_options(*cmd, *args);
   return {[cmd] { return cmd->parsed(); }, [args] { return run_plan(*args); }};
 }
 

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "aftune/audit/model_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "aftune/codec/json.h"
+
+namespace aftune::audit {
+namespace {
+
+// What the published files say that decides shapes.
+constexpr std::string_view kLlama31 = R"({
+  "architectures": ["LlamaForCausalLM"], "attention_bias": false, "hidden_act": "silu",
+  "hidden_size": 4096, "intermediate_size": 14336, "max_position_embeddings": 131072,
+  "mlp_bias": false, "model_type": "llama", "num_attention_heads": 32, "num_hidden_layers": 32,
+  "num_key_value_heads": 8, "rms_norm_eps": 1e-05,
+  "rope_scaling": {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                   "original_max_position_embeddings": 8192, "rope_type": "llama3"},
+  "rope_theta": 500000.0, "tie_word_embeddings": false, "vocab_size": 128256})";
+constexpr std::string_view kQwen25 = R"({
+  "architectures": ["Qwen2ForCausalLM"], "hidden_act": "silu", "hidden_size": 5120,
+  "intermediate_size": 13824, "max_position_embeddings": 131072, "max_window_layers": 48,
+  "model_type": "qwen2", "num_attention_heads": 40, "num_hidden_layers": 48,
+  "num_key_value_heads": 8, "rms_norm_eps": 1e-05, "rope_theta": 1000000.0,
+  "sliding_window": 131072, "tie_word_embeddings": false, "use_sliding_window": false,
+  "vocab_size": 152064})";
+constexpr std::string_view kQwen3 = R"({
+  "architectures": ["Qwen3ForCausalLM"], "attention_bias": false, "head_dim": 128,
+  "hidden_act": "silu", "hidden_size": 5120, "intermediate_size": 17408,
+  "max_position_embeddings": 40960, "max_window_layers": 40, "model_type": "qwen3",
+  "num_attention_heads": 40, "num_hidden_layers": 40, "num_key_value_heads": 8,
+  "rms_norm_eps": 1e-06, "rope_scaling": null, "rope_theta": 1000000, "sliding_window": null,
+  "tie_word_embeddings": false, "use_sliding_window": false, "vocab_size": 151936})";
+constexpr std::string_view kSmolLm2 = R"({
+  "hidden_act": "silu", "hidden_size": 576, "intermediate_size": 1536,
+  "max_position_embeddings": 8192, "model_type": "llama", "num_attention_heads": 9,
+  "num_hidden_layers": 30, "num_key_value_heads": 3, "rms_norm_eps": 1e-05, "rope_theta": 100000,
+  "tie_word_embeddings": true, "vocab_size": 49152})";
+
+model::LlamaConfig config_of(std::string_view text) {
+  const auto json = codec::parse_json(text, {});
+  EXPECT_TRUE(json);
+  const auto config = model::parse_hf_config(*json);
+  EXPECT_TRUE(config) << config.error().what;
+  return *config;
+}
+
+std::uint64_t elements_of(const std::vector<ParameterKind>& kinds) {
+  std::uint64_t sum = 0;
+  for (const ParameterKind& kind : kinds) sum += kind.elements;
+  return sum;
+}
+
+std::uint64_t tensors_of(const std::vector<ParameterKind>& kinds) {
+  std::uint64_t sum = 0;
+  for (const ParameterKind& kind : kinds) sum += kind.tensors;
+  return sum;
+}
+
+Shape shape_of(const std::vector<ParameterKind>& kinds, std::string_view name) {
+  for (const ParameterKind& kind : kinds) {
+    if (kind.name == name) return kind.shape;
+  }
+  return {};
+}
+
+TEST(ModelPlan, PublishedModelsHaveTheirPublishedCounts) {
+  const struct {
+    std::string_view file;
+    std::uint64_t elements, tensors;
+  } models[] = {{kLlama31, 8'030'261'248, 291},
+                {kQwen25, 14'770'033'664, 579},
+                {kQwen3, 14'768'307'200, 443},
+                {kSmolLm2, 134'515'008, 272}};
+  for (const auto& model : models) {
+    const auto kinds = parameter_kinds(config_of(model.file));
+    EXPECT_EQ(elements_of(kinds), model.elements);
+    EXPECT_EQ(tensors_of(kinds), model.tensors);
+  }
+}
+
+TEST(ModelPlan, PublishedModelsHaveTheirPublishedNamesAndShapes) {
+  const auto llama = parameter_kinds(config_of(kLlama31));
+  EXPECT_EQ(llama.size(), 12U);
+  EXPECT_EQ(shape_of(llama, "lm_head.weight"), (Shape{128256, 4096}));
+  EXPECT_EQ(shape_of(llama, "model.layers.N.self_attn.k_proj.weight"), (Shape{1024, 4096}));
+  EXPECT_EQ(shape_of(llama, "model.layers.N.mlp.down_proj.weight"), (Shape{4096, 14336}));
+  const auto qwen25 = parameter_kinds(config_of(kQwen25));
+  EXPECT_EQ(qwen25.size(), 15U);
+  EXPECT_EQ(shape_of(qwen25, "model.layers.N.self_attn.q_proj.bias"), (Shape{5120}));
+  EXPECT_EQ(shape_of(qwen25, "model.layers.N.self_attn.v_proj.bias"), (Shape{1024}));
+  EXPECT_EQ(shape_of(qwen25, "model.layers.N.self_attn.o_proj.bias"), Shape{});
+  const auto qwen3 = parameter_kinds(config_of(kQwen3));
+  EXPECT_EQ(qwen3.size(), 14U);
+  EXPECT_EQ(shape_of(qwen3, "model.layers.N.self_attn.q_norm.weight"), (Shape{128}));
+  EXPECT_EQ(shape_of(qwen3, "model.layers.N.self_attn.q_proj.weight"), (Shape{5120, 5120}));
+}
+
+/// SmolLM2 in the quickstart's grid.
+ModelPlanJob job() {
+  ModelPlanJob out;
+  out.architecture = config_of(kSmolLm2);
+  out.grid = {5, 4, 2, 1};
+  out.steps = 24;
+  out.samples = out.micro_batch = 4;
+  out.sequence = 128;
+  return out;
+}
+
+TEST(ModelPlan, MemoryIsThatOfTheMeasuredRuns) {
+  // docs/performance.md: 2.62 GB without stored states, 2.72 GB with.
+  const double total = plan_memory(job()).total();
+  EXPECT_GT(total, 2.62e9 * 0.95);
+  EXPECT_LT(total, 2.72e9 * 1.05);
+}
+
+TEST(ModelPlan, StorageIsThatOfTheMeasuredRuns) {
+  const StoragePlan plan = plan_storage(job());
+  EXPECT_EQ(plan.states, 2U);
+  EXPECT_EQ(plan.stored_edges, 6U);
+  EXPECT_NEAR(plan.state, 1.614e9, 1e6);
+  EXPECT_NEAR(plan.edges, 14.16e6, 1e4);
+  EXPECT_NEAR(plan.total(), 2 * 0.538e9 + 2 * 1.614e9 + 24 * 14.16e6, 5e6);
+}
+
+TEST(ModelPlan, EverythingCounts) {
+  const struct {
+    const char* name;
+    std::function<void(ModelPlanJob&)> change;
+    double memory, state, edges;  // by how much
+  } cases[] = {
+      {"half a micro-batch", [](auto& j) { j.micro_batch = 2; }, -(353.9e6 + 100.7e6) / 2, 0, 0},
+      {"micro-batch above the batch", [](auto& j) { j.micro_batch = 9; }, 0, 0, 0},
+      {"twice the samples", [](auto& j) { j.samples = 8; }, 0, 0, 14.16e6},
+      {"twice the sequence", [](auto& j) { j.sequence = 256; }, 353.9e6 + 100.7e6, 0, 14.16e6},
+      {"no momentum", [](auto& j) { j.optimizer.kind = train::OptimizerKind::kSgd; }, -1076.1e6,
+       -1076.1e6, 0},
+      {"momentum",
+       [](auto& j) {
+         j.optimizer.kind = train::OptimizerKind::kSgd;
+         j.optimizer.momentum = 0.9;
+       },
+       -538.1e6, -538.1e6, 0},
+      {"narrow moments", [](auto& j) { j.dtypes.moments = Dtype::kBF16; }, -538.1e6, -538.1e6, 0},
+      {"narrow gradients", [](auto& j) { j.dtypes.gradients = Dtype::kBF16; }, -269.0e6, 0, 0},
+      {"narrow edges", [](auto& j) { j.dtypes.boundary = Dtype::kBF16; }, 0, 0, -7.08e6},
+      {"every second edge", [](auto& j) { j.grid.edge_interval = 2; }, 0, 0, -14.16e6 / 2},
+  };
+  const double memory = plan_memory(job()).total();
+  const StoragePlan storage = plan_storage(job());
+  for (const auto& c : cases) {
+    ModelPlanJob changed = job();
+    c.change(changed);
+    EXPECT_NEAR(plan_memory(changed).total() - memory, c.memory, 1e6) << c.name;
+    EXPECT_NEAR(plan_storage(changed).state - storage.state, c.state, 1e6) << c.name;
+    EXPECT_NEAR(plan_storage(changed).edges - storage.edges, c.edges, 1e5) << c.name;
+  }
+}
+
+TEST(ModelPlan, StatesAreCountedAsARunStoresThem) {
+  const struct {
+    std::uint64_t steps, steps_per_block, interval, states;
+  } cases[] = {{1, 1, 1, 0},  {2, 1, 1, 1},  {24, 4, 2, 2},
+               {24, 4, 6, 0}, {24, 4, 5, 1}, {25, 4, 6, 1}};
+  for (const auto& c : cases) {
+    ModelPlanJob j = job();
+    j.steps = c.steps;
+    j.grid.steps_per_block = c.steps_per_block;
+    j.grid.state_interval = c.interval;
+    EXPECT_EQ(plan_storage(j).states, c.states) << c.steps << " " << c.interval;
+  }
+}
+
+}  // namespace
+}  // namespace aftune::audit

@@ -52,11 +52,11 @@ Status dump(const Path& folder, const Path& job_file, const Path& batch_file, co
 int main(int argc, char** argv) {
   if (argc != 5) {
     aftune::log_line(
-        "usage: aftune_dump_llama FOLDER JOB.json BATCHES.safetensors OUT.safetensors");
+        "usage: aftune_dump_model FOLDER JOB.json BATCHES.safetensors OUT.safetensors");
     return 2;
   }
   const auto done = aftune::golden::dump(argv[1], argv[2], argv[3], argv[4]);
   if (done) return 0;
-  aftune::log_line("aftune_dump_llama: " + done.error().what);
+  aftune::log_line("aftune_dump_model: " + done.error().what);
   return 1;
 }

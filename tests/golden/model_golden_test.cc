@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small Llamas against Hugging Face transformers in fp64. make_llama_golden.py makes the files and
-// says what they hold; README.md says why these bounds.
+// Small models of every family against Hugging Face transformers in fp64. make_model_golden.py
+// makes the files and says what they hold; README.md says why these bounds.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -28,7 +28,7 @@ struct Golden {
 
 /// Imported as a user would import it.
 Result<Golden> load_golden(const std::string& name) {
-  const Path source = Path(AFTUNE_SOURCE_DIR) / "tests/golden/llama" / name;
+  const Path source = Path(AFTUNE_SOURCE_DIR) / "tests/golden/models" / name;
   const TempFolder root;
   AFTUNE_TRY(make_folders(root / "hf"));
   for (const char* file : {"config.json", "model.safetensors"}) {
@@ -148,7 +148,7 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
   return out << c.model << '_' << c.job;
 }
 
-class LlamaGolden : public ::testing::TestWithParam<Case> {
+class ModelGolden : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     auto loaded = load_golden(GetParam().model);
@@ -170,7 +170,7 @@ class LlamaGolden : public ::testing::TestWithParam<Case> {
   Job job_;
 };
 
-TEST_P(LlamaGolden, HasEveryTensorOfTheModelAndNoOther) {
+TEST_P(ModelGolden, HasEveryTensorOfTheModelAndNoOther) {
   std::set<std::string> expected = {"tokens", "targets", "lengths", "logits"};
   for (const auto& spec : model::parameter_specs(golden_->model.llama.config)) {
     expected.insert("gradient/" + spec.name);
@@ -183,7 +183,7 @@ TEST_P(LlamaGolden, HasEveryTensorOfTheModelAndNoOther) {
   EXPECT_EQ(found, expected);
 }
 
-TEST_P(LlamaGolden, IsFarCloserToFp64ThanBf16) {
+TEST_P(ModelGolden, IsFarCloserToFp64ThanBf16) {
   const Errors e = errors(golden_->model, job_, golden_->batches);
   RecordProperty("errors", spelled(e));
   EXPECT_LE(e.logits, kBounds.logits);
@@ -194,13 +194,13 @@ TEST_P(LlamaGolden, IsFarCloserToFp64ThanBf16) {
   EXPECT_LE(e.norm, kBounds.norm);
 }
 
-TEST_P(LlamaGolden, StaysSoInMicroBatchesOfOneRow) {
+TEST_P(ModelGolden, StaysSoInMicroBatchesOfOneRow) {
   job_.micro_batch = 1;
   const Errors e = errors(golden_->model, job_, golden_->batches);
   EXPECT_TRUE(within_bounds(e)) << spelled(e);
 }
 
-TEST_P(LlamaGolden, NoticesAnyOtherModelJobOrBatch) {
+TEST_P(ModelGolden, NoticesAnyOtherModelJobOrBatch) {
   struct Change {
     const char* name;
     std::function<void(Model&, Job&, Batches&)> apply;
@@ -243,7 +243,28 @@ TEST_P(LlamaGolden, NoticesAnyOtherModelJobOrBatch) {
       {"no first moment",
        [](Model&, Job& j, Batches&) { j.spec.optimizer.beta1 = j.spec.optimizer.momentum = 0; }},
   };
-  for (const Change& change : changes) {
+  std::vector<Change> all(std::begin(changes), std::end(changes));
+  const model::LlamaConfig& config = golden_->model.llama.config;
+  if (config.rope_scaling) {
+    all.push_back({"frequencies not scaled", [](Model& m, Job&, Batches&) {
+                     m.llama.config.rope_scaling.reset();
+                     m.llama.inv_freq = model::make_inv_freq(m.llama.config);
+                   }});
+  }
+  if (config.has_projection_biases()) {
+    all.push_back({"one bias negated", [](Model& m, Job&, Batches&) {
+                     float& b =
+                         m.parameters.find("model.layers.1.self_attn.v_proj.bias")->second.f32()[2];
+                     b = -b;
+                   }});
+  }
+  if (config.has_head_norms()) {
+    all.push_back({"one weight of a head's norm doubled", [](Model& m, Job&, Batches&) {
+                     m.parameters.find("model.layers.1.self_attn.k_norm.weight")->second.f32()[3] *=
+                         2;
+                   }});
+  }
+  for (const Change& change : all) {
     Model model = copy_of(golden_->model);
     Job job = job_;
     Batches batches = golden_->batches;
@@ -253,10 +274,12 @@ TEST_P(LlamaGolden, NoticesAnyOtherModelJobOrBatch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Transformers, LlamaGolden,
+INSTANTIATE_TEST_SUITE_P(Transformers, ModelGolden,
                          ::testing::Values(Case{"grouped_untied", "adamw"},
                                            Case{"grouped_tied", "adamw"},
-                                           Case{"own_heads", "adamw"}, Case{"own_heads", "sgd"}),
+                                           Case{"own_heads", "adamw"}, Case{"own_heads", "sgd"},
+                                           Case{"llama3", "adamw"}, 
+                                           Case{"qwen3", "adamw"}),
                          ::testing::PrintToStringParamName());
 
 }  // namespace

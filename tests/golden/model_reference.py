@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hugging Face's Llama in several arithmetics, trained a few steps. Used by the scripts beside it.
+"""Hugging Face's models in several arithmetics, trained a few steps. Used by the scripts beside it.
 
     fp64      the reference. Where transformers asks for fp32 inside a wider model (norms, softmax)
               it stays in fp64; rotary angles, their cos and sin stay fp32, as everywhere.
@@ -83,8 +83,8 @@ class _Bf16Products(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is torch.nn.functional.linear:
             x, weight = args[:2]
-            assert len(args) < 3 or args[2] is None, "no biases here"
-            return _Bf16Product.apply(x, weight.mT)
+            product = _Bf16Product.apply(x, weight.mT)
+            return product if len(args) < 3 or args[2] is None else product + args[2]
         if func is torch.matmul:
             return _Bf16Product.apply(*args)
         return func(*args, **(kwargs or {}))
@@ -111,7 +111,8 @@ class _Fp64Inside(TorchFunctionMode):
 class _X16Products(_Fp64Inside):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is torch.nn.functional.linear:
-            return _X16Product.apply(args[0], args[1].mT)
+            product = _X16Product.apply(args[0], args[1].mT)
+            return product if len(args) < 3 or args[2] is None else product + args[2]
         if func is torch.matmul:
             return _X16Product.apply(*args)
         return super().__torch_function__(func, types, args, kwargs)
@@ -144,7 +145,7 @@ class Outcome:
 
 
 def load(folder, arithmetic):
-    model = transformers.LlamaForCausalLM.from_pretrained(
+    model = transformers.AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager")
     return model.double() if arithmetic in WIDE else model
 
@@ -178,7 +179,8 @@ def _forward(model, batches, step, arithmetic):
         logits = model(tokens, attention_mask=mask, use_cache=False).logits
     if arithmetic in WIDE:
         layers = model.config.num_hidden_layers
-        assert mode.casts == 3 * layers + 1, f"{mode.casts} casts in {layers} layers"
+        each = 5 if model.config.model_type == "qwen3" else 3  # norms and softmax
+        assert mode.casts == each * layers + 1, f"{mode.casts} casts in {layers} layers"
     wide = logits if arithmetic in WIDE else logits.float()
     loss = torch.nn.functional.cross_entropy(wide.flatten(0, 1), targets, ignore_index=IGNORED)
     return wide, loss

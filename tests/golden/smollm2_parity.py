@@ -5,10 +5,10 @@
     smollm2_parity.py --model FOLDER --dump PROGRAM --text FILE [FILE ...] [--from BATCH] [--x16]
     smollm2_parity.py --model FOLDER --text FILE --golden    # writes smollm2.json, smollm2.safetensors
 
-FOLDER is what `aftune import` wrote, PROGRAM the build's aftune_dump_llama. Three batches of 4 x 128
+FOLDER is what `aftune import` wrote, PROGRAM the build's aftune_dump_model. Three batches of 4 x 128
 tokens are cut from the texts (plain, or JSONL by its text or prompt and completion), rows shared
 evenly among the files, from the beginning or after BATCH batches. Three AdamW steps at 1e-4 in each
-arithmetic of llama_reference.py, with --x16 also in the products' definition; everything is
+arithmetic of model_reference.py, with --x16 also in the products' definition; everything is
 measured against fp64. Prints a table and exits 1 unless our error in logits and whole gradient is at
 most a fifth of bf16's and no tensor's gradient is worse than bf16's worst. Needs 10 GB of memory.
 
@@ -23,15 +23,15 @@ import hashlib
 import json
 import pathlib
 import platform
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
-import llama_reference as reference
+import model_reference as reference
+import our_run
 
 HERE = pathlib.Path(__file__).resolve().parent
 STEPS, ROWS, SEQUENCE = 3, 4, 128
@@ -67,18 +67,6 @@ def make_batches(tokenizer, files, first):
     lengths = np.full((STEPS, ROWS), SEQUENCE, dtype=np.int32)
     return reference.Batches(np.ascontiguousarray(windows[:, :, :-1]),
                              np.ascontiguousarray(windows[:, :, 1:]), lengths)
-
-
-def run_ours(args, batches, work):
-    (work / "job.json").write_text(json.dumps(reference.in_contract_form(JOB)))
-    save_file(batches.tensors(), work / "batches.safetensors")
-    out = work / "ours.safetensors"
-    subprocess.run([args.dump, args.model, work / "job.json", work / "batches.safetensors", out],
-                   check=True)
-    found = load_file(out)
-    part = lambda prefix: {n.removeprefix(prefix): t for n, t in found.items() if n.startswith(prefix)}
-    return reference.Outcome(found["logits"].reshape(ROWS, SEQUENCE, -1), found["losses"].tolist(),
-                             found["norms"].tolist(), part("gradient/"), part("parameter/"))
 
 
 def processor():
@@ -117,7 +105,7 @@ def compare(args, batches, work):
     want = reference.train(args.model, "fp64", batches, JOB)
     found = {a: reference.errors(reference.train(args.model, a, batches, JOB), want, start)
              for a in reference.OTHERS + (("x16",) if args.x16 else ())}
-    found["ours"] = reference.errors(run_ours(args, batches, work), want, start)
+    found["ours"] = reference.errors(our_run.run(args.dump, args.model, JOB, batches, work), want, start)
     print(f"{reference.versions()}, {processor()}; loss {want.losses}, norm {want.norms}\n")
     print_table(found)
     (work / "errors.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -167,6 +167,14 @@ TEST(Audit, APrivateBaseIsAcceptedByItsRootSalt) {
   EXPECT_EQ(audit(request).outcome, Outcome::kReject);
 }
 
+TEST(Audit, AnotherTokenizerThanAgreedIsHeldAgainstTheProvider) {
+  const RunCopy copy;
+  trace::testing::flip_bit(copy.run.base() / "tokenizer.json", 20);
+  const Verdict verdict = audit(all_of(copy));
+  EXPECT_EQ(verdict.outcome, Outcome::kReject);
+  EXPECT_EQ(verdict.findings.at(0).check, Check::kData);
+}
+
 TEST(Audit, AnotherFinalCheckpointUnderThisSecretIsASplitView) {
   const RunCopy copy;
   const trace::testing::TempFolder folder;

@@ -158,7 +158,7 @@ TEST(Exchange, TheProviderDoesNotSignForAListThatItLost) {
 TEST(Exchange, TheProviderDoesNotSignForAListOrFileThatIsAltered) {
   const Sides list;
   const SignedChallenge asked = list.open(must(list.ask()));
-  trace::testing::flip_bit(list.copy.list_of(3), 20);
+  trace::testing::flip_bit(list.copy.list_of(list.copy.timeline().position_of_close()), 20);
   const auto altered = make_answer(list.copy.run, list.contract, asked);
   ASSERT_FALSE(altered);
   EXPECT_EQ(altered.error().code, Code::kCorrupt);

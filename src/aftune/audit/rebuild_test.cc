@@ -286,6 +286,32 @@ TEST(Prepare, PutsBackWhatWasLost) {
   EXPECT_EQ(rebuilt(verdict), 0U);
 }
 
+/// T34: a state that was committed and that no replay makes. What its replay makes instead is used
+/// for nothing, though all that follows would hold.
+TEST(Rebuilding, NothingIsMadeFromWhatDiffersFromItsCommitment) {
+  const SparseCopy lie;
+  const trace::Contract& contract = sparse_job().contract();
+  const trace::Timeline timeline(contract);
+  auto entries = lie.entries();
+  const std::uint64_t position = timeline.position_of_state(2, 3);
+  trace::StateList list =
+      must(must(trace::Openings::open(lie.run, contract, entries)).state_list(2, 3));
+  list.digests[0] = trace::testing::digest_of("another tensor");
+  entries[position] =
+      trace::encode_entry(position, timeline.at(position),
+                          TinyJob::put_object(lie.run, trace::encode_list(contract, 2, 3, list)));
+  sparse_job().forge_log(lie.run, entries);
+  AuditRequest request{contract, lie.run, {}, false, {{2, 3}}, 0, {}, {}, 0, {}};
+  const Verdict verdict = must(audit_run(request, test_engine()));
+  EXPECT_EQ(verdict.outcome, Outcome::kReject) << verdict_text(verdict);
+  ASSERT_FALSE(verdict.findings.empty());
+  for (const Finding& finding : verdict.findings) {
+    EXPECT_EQ(finding.check, Check::kState);
+    EXPECT_EQ(finding.place, "layer block 2, step block 2");
+  }
+  for (const ReplayedBlock& block : verdict.blocks) EXPECT_LT(block.step_block, 3U);
+}
+
 TEST(Prepare, RefusesWhatDoesNotEqualItsCommitment) {
   const SparseCopy copy;
   const trace::Timeline timeline(sparse_job().contract());
@@ -302,6 +328,22 @@ TEST(Prepare, RefusesWhatDoesNotEqualItsCommitment) {
   std::filesystem::remove(copy.object(
       must(trace::decode_entry(entries[timeline.position_of_step(3)], timeline.position_of_step(3),
                                timeline.at(timeline.position_of_step(3))))));
+  // A state that was committed and that no replay makes.
+  const SparseCopy lie;
+  auto told = lie.entries();
+  const std::uint64_t position = timeline.position_of_state(2, 3);
+  trace::StateList made_up =
+      must(must(trace::Openings::open(lie.run, sparse_job().contract(), told)).state_list(2, 3));
+  made_up.digests[0] = trace::testing::digest_of("another tensor");
+  told[position] = trace::encode_entry(
+      position, timeline.at(position),
+      TinyJob::put_object(lie.run, trace::encode_list(sparse_job().contract(), 2, 3, made_up)));
+  const auto rebuilt =
+      trace::prepare_blocks(sparse_job().contract(), lie.run, told, {{2, 3}}, test_engine());
+  ASSERT_FALSE(rebuilt);
+  EXPECT_EQ(rebuilt.error().code, Code::kCorrupt);
+  EXPECT_NE(rebuilt.error().what.find("and is rebuilt as"), std::string::npos)
+      << rebuilt.error().what;
   const auto missing =
       trace::prepare_blocks(sparse_job().contract(), copy.run, entries, {{0, 3}}, test_engine());
   ASSERT_FALSE(missing);

@@ -78,7 +78,10 @@ TEST(Reject, IsReproducedFromTheVerdictFile) {
     if (value.integer() != nullptr) value = *value.integer() + 1;
     EXPECT_FALSE(read_reject(verdict_file(lie), asked.contract)) << member;
   }
-  EXPECT_FALSE(read_reject(verdict_file(statement), trace::testing::finished_job().contract()));
+  const auto other =
+      read_reject(verdict_file(statement), trace::testing::finished_job().contract());
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().what.find("it is not of contract"), std::string::npos);
 }
 
 TEST(Reject, OnlyOneThatRejectsIsReproduced) {

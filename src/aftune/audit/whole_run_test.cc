@@ -89,6 +89,22 @@ TEST(WholeRun, EachStepsNumbersMustFollow) {
   }
 }
 
+TEST(WholeRun, EachListMustHold) {
+  const trace::Timeline timeline(trace::testing::finished_job().contract());
+  const std::pair<const char*, std::uint64_t> places[] = {
+      {"list step 2: ", timeline.position_of_step(2)},
+      {"list layer block 1, step block 2: ", timeline.position_of_state(1, 2)},
+      {"list close: ", timeline.position_of_close()}};
+  for (const auto& [cause, position] : places) {
+    RunCopy other;
+    other.set_list(position, "{}");
+    EXPECT_EQ(Checked(other).first().rfind(cause, 0), 0U) << Checked(other).first();
+    const RunCopy altered;
+    trace::testing::flip_bit(altered.list_of(position), 20);
+    EXPECT_EQ(Checked(altered).first().rfind(cause, 0), 0U) << Checked(altered).first();
+  }
+}
+
 TEST(WholeRun, EntriesStandAtTheirPlaces) {
   RunCopy swapped;
   std::swap(swapped.entries[4], swapped.entries[5]);

@@ -100,6 +100,7 @@ TEST(Dsse, LiesAreRefused) {
   const std::string sig = to_base64(signed_envelope().signatures[0].signature);
   const std::pair<const char*, std::string> lies[] = {
       {"no newline", honest.substr(0, honest.size() - 1)},
+      {"another byte for the newline", honest.substr(0, honest.size() - 1) + " "},
       {"two newlines", honest + "\n"},
       {"cut off", honest.substr(0, honest.size() / 2) + "\n"},
       {"empty", ""},

@@ -149,6 +149,17 @@ TEST(StateListText, NothingCanBeAddedLeftOutOrRenamed) {
        {"tensor left out",
         text.substr(text.find("{\"digest"), text.find("},{") + 2 - text.find("{\"digest")), ""}},
       [&](const std::string& t) { return decode_state_list(contract, 1, 2, t); });
+  std::string one_more = text;
+  const std::string tensor =
+      text.substr(text.find("{\"digest"), text.find("},{") + 2 - text.find("{\"digest"));
+  one_more.insert(one_more.find("{\"digest"), tensor);
+  const auto decoded = decode_state_list(contract, 1, 2, one_more);
+  ASSERT_FALSE(decoded);
+  const std::size_t count = state_tensors(contract, 1).size();
+  EXPECT_NE(decoded.error().what.find("has " + std::to_string(count + 1) +
+                                      " tensors, the contract implies " + std::to_string(count)),
+            std::string::npos)
+      << decoded.error().what;
 }
 
 TEST(StepListText, NothingCanBeAddedLeftOutOrRenamed) {

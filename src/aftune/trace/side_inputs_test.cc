@@ -106,7 +106,10 @@ TEST(CheckBoundFile, NamesBothSizesAndDigests) {
   EXPECT_NE(other.error().what.find(testing::digest_of("hello").hex()), std::string::npos);
   EXPECT_NE(other.error().what.find(testing::digest_of("hellO").hex()), std::string::npos);
   put(folder / "a", "hello!");
-  EXPECT_EQ(check_bound_file(bound, folder.path()).error().code, Code::kCorrupt);
+  const Status longer = check_bound_file(bound, folder.path());
+  ASSERT_FALSE(longer);
+  EXPECT_EQ(longer.error().code, Code::kCorrupt);
+  EXPECT_NE(longer.error().what.find("has 6 bytes, bound are 5"), std::string::npos);
   std::filesystem::remove(folder / "a");
   EXPECT_EQ(check_bound_file(bound, folder.path()).error().code, Code::kNotFound);
 }

@@ -9,12 +9,16 @@
 namespace aftune::numerics {
 namespace {
 
+/// Empty if nothing is.
+std::string what_is_missing(Isa isa);
+
 #if defined(__x86_64__)
 
 /// What the kernels of amx/ lack here, their own correctness included.
 const std::string& why_no_amx_kernels() {
   static const std::string why = [] {
     std::string lack = why_no_tiles();
+    if (lack.empty()) lack = what_is_missing(Isa::kAvx512);
     if (lack.empty()) lack = try_in_child(kAmxProductKernels);
     if (!lack.empty()) return lack;
     const Status done = self_test(kAmxProductKernels);
@@ -41,10 +45,8 @@ std::string what_is_missing(Isa isa) {
       return what_is_missing(Isa::kAvx512Bw).empty() && __builtin_cpu_supports("avx512vnni")
                  ? ""
                  : "the processor has no AVX-512 with VNNI";
-    case Isa::kAmx: {
-      const std::string below = what_is_missing(Isa::kAvx512);
-      return below.empty() ? why_no_amx_kernels() : below;
-    }
+    case Isa::kAmx:
+      return why_no_amx_kernels();
   }
   return "";
 }

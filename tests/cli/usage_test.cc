@@ -65,6 +65,21 @@ TEST(Usage, UnknownFlagsAndCommandsAreRefused) {
   EXPECT_TRUE(refused(aftune({"env", "more"}), 2, {"more"}));
 }
 
+TEST(Usage, EnvNamesEachInstructionSetAsThereOrSaysWhyNot) {
+  const Outcome env = aftune({"env"});
+  ASSERT_TRUE(done(env));
+  const std::size_t start = env.out.find("instruction sets  scalar");
+  ASSERT_NE(start, std::string::npos) << env.out;
+  const std::string there = env.out.substr(start, env.out.find('\n', start) - start) + ",";
+  for (const std::string isa : {"avx2", "avx512bw", "avx512", "amx"}) {
+    const bool missing = env.out.find("not available     " + isa + ": ") != std::string::npos;
+    EXPECT_NE(there.find(" " + isa + ",") != std::string::npos, missing) << isa << env.out;
+    const Outcome forced = aftune({"env", "--isa", isa});
+    EXPECT_TRUE(missing ? refused(forced, 2, {isa, "scalar", "the processor has no"})
+                        : done(forced));
+  }
+}
+
 TEST(Usage, ValuesOutOfRangeAreRefused) {
   EXPECT_TRUE(refused(aftune({"env", "--threads", "0"}), 2, {"--threads", "0"}));
   EXPECT_TRUE(refused(aftune({"env", "--threads", "many"}), 2, {"--threads", "many"}));

@@ -105,7 +105,7 @@ expect 2 "needs --challenge or --reproduce" "$AFTUNE" audit contract.json --run 
 
 # The provider signs for nothing that it lost.
 cp -a run kept && rm "kept/store/${list:0:2}/$list".*
-expect 2 "list: object $list" "$AFTUNE" answer contract.json --run kept \
+expect 2 "object $list" "$AFTUNE" answer contract.json --run kept \
   --challenge challenge.json --key keys/provider.key -o none.json
 
 # The log is rewritten under the eyes of the witness.

@@ -20,5 +20,15 @@ inline constexpr std::string_view kDomainRootSalt = "aftune root salt v1\0"sv;
 inline constexpr std::string_view kDomainAdapter = "aftune adapter v1\0"sv;
 inline constexpr std::string_view kDomainDropout = "aftune dropout v1\0"sv;
 inline constexpr std::string_view kDomainInit = "aftune random init v1\0"sv;
+inline constexpr std::string_view kDomainServeSecret = "aftune serve secret v1\0"sv;
+inline constexpr std::string_view kDomainServeSeed = "aftune serve seed v1\0"sv;
+inline constexpr std::string_view kDomainReceipt = "aftune receipt v1\0"sv;
+inline constexpr std::string_view kDomainReceiptSecret = "aftune receipt secret v1\0"sv;
+inline constexpr std::string_view kDomainReceiptDraw = "aftune receipt draw v1\0"sv;
+inline constexpr std::string_view kDomainPromptSalt = "aftune prompt salt v1\0"sv;
+inline constexpr std::string_view kDomainInput = "aftune input v1\0"sv;
+inline constexpr std::string_view kDomainPrompt = "aftune prompt v1\0"sv;
+inline constexpr std::string_view kDomainOutput = "aftune output v1\0"sv;
+inline constexpr std::string_view kDomainText = "aftune text v1\0"sv;
 
 }  // namespace aftune::crypto

@@ -278,7 +278,7 @@ Tensor last_rows(std::span<const TextPiece> pieces, const Tensor& x) {
 }  // namespace
 
 Result<Tensor> Decoder::advance(const numerics::Engine& engine, std::span<const TextPiece> pieces,
-                                LogitRows rows) const {
+                                LogitRows rows, const LayerObserver& observer) const {
   AFTUNE_TRY(check_pieces(config_, pieces));
   const Call call(engine, pieces, inv_freq_);
   Tensor x = call.token_rows(config_.hidden_size);
@@ -286,6 +286,7 @@ Result<Tensor> Decoder::advance(const numerics::Engine& engine, std::span<const 
   for (std::uint32_t layer = 0; layer < config_.layer_count; ++layer) {
     AFTUNE_TRY(attend(call, layer, x));
     AFTUNE_TRY(feed_forward(call, layer, x));
+    if (observer) observer(layer + 1, x);
   }
   if (rows == LogitRows::kLast) x = last_rows(pieces, x);
   return head(call, x);

@@ -47,6 +47,8 @@ class Decoder {
   /// A parameter by name. Asked for every name of parameter_specs(config), once or twice; what it
   /// gives is looked at until the next call only.
   using ParameterSource = std::function<TensorView(const std::string& name)>;
+  /// Gets what leaves a layer: [tokens of all pieces, hidden], and how many layers it went through.
+  using LayerObserver = std::function<void(std::uint32_t layers, const Tensor& x)>;
 
   /// Errors: kNonFinite, naming a parameter that no product can take.
   static Result<Decoder> create(const numerics::Engine& engine, const Llama& model,
@@ -64,8 +66,9 @@ class Decoder {
   /// Requires: pieces have a token at least, and different texts, made by new_text().
   /// Errors: kInvalidInput for a token outside the vocabulary or a text longer than the model's
   ///         positions; kNonFinite as forward_logits, after which the texts are of no use.
+  /// `observer`, if given, is told of the activations after each layer.
   Result<Tensor> advance(const numerics::Engine& engine, std::span<const TextPiece> pieces,
-                         LogitRows rows) const;
+                         LogitRows rows, const LayerObserver& observer = {}) const;
 
  private:
   struct Layer {

@@ -6,6 +6,7 @@
 
 #include "aftune/base/check.h"
 #include "aftune/model/decoder_layer.h"
+#include "aftune/model/head_logits.h"
 #include "aftune/model/layer_names.h"
 #include "aftune/model/segment_call.h"
 #include "aftune/numerics/elementwise.h"
@@ -238,6 +239,14 @@ Result<Tensor> forward_logits(const numerics::Engine& engine, const Llama& model
     auto input = std::make_shared<const Tensor>(std::move(x));
     AFTUNE_TRY(x, layer_forward(call, layer, std::move(input), nullptr));
   }
+  return logits_of(call, x);
+}
+
+Result<Tensor> head_logits(const numerics::Engine& engine, const Llama& model,
+                           const TensorMap& parameters, const Tensor& x) {
+  const RotaryTables tables(model, 1);  // the head looks at no position
+  const std::size_t rows = x.shape()[0];
+  const SegmentCall call{engine, model.config, parameters, rows, 1, tables.cos, tables.sin};
   return logits_of(call, x);
 }
 

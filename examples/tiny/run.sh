@@ -80,5 +80,6 @@ if [[ ! -e $dir/model ]]; then
   cp -r "$dir/run/model" "$dir/model.unfinished"
   mv "$dir/model.unfinished" "$dir/model"
 fi
-echo "run.sh: complete; audit it: $aftune audit $dir/contract.json --run $dir/run" \
-  "--secret $dir/client.secret --delivered $dir/model --data $dir/data.jsonl" >&2
+printf 'run.sh: complete; audit it:%s\n' "$(printf ' %q' "$aftune" audit "$dir/contract.json" \
+  --run "$dir/run" --secret "$dir/client.secret" --delivered "$dir/model" \
+  --data "$dir/data.jsonl")" >&2

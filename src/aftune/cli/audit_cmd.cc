@@ -214,7 +214,8 @@ Command add_audit(CLI::App& app) {
   secret->excludes(all)->excludes(block)->excludes(challenge)->excludes(reproduce);
   all->excludes(block)->excludes(challenge)->excludes(reproduce);
   block->excludes(challenge)->excludes(reproduce);
-  cmd->add_option("--count", args->count, "With --secret: draw more blocks than the policy asks")
+  cmd->add_option("--count", args->count,
+                  "With --secret: draw so many blocks; at least the policy's number, at most all")
       ->needs(secret)
       ->check(check_whole_number);
   cmd->add_option("--witness", args->witnesses,

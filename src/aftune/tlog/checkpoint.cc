@@ -50,8 +50,9 @@ Result<Checkpoint> open_checkpoint(std::string_view note_text, const VerifierKey
                  fmt::format("checkpoint of {}, expected {}", origin, key.name)};
   }
   if (!note.signed_by(key)) {
-    return Error{Code::kInvalidInput,
-                 fmt::format("checkpoint is not signed by {} {:08x}", key.name, key.id())};
+    return Error{
+        Code::kInvalidInput,
+        fmt::format("checkpoint has not one valid signature of {} {:08x}", key.name, key.id())};
   }
   return parse_checkpoint_text(note.text);
 }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "aftune/base/log_line.h"
 #include "aftune/crypto/blake3.h"
 #include "aftune/model/model_folder.h"
@@ -25,13 +27,20 @@ bool is_empty_or_absent(const Path& folder) {
   return !error;
 }
 
+/// Errors: kCorrupt if `to` is there with other bytes: the run would close and be rejected.
 Status place_once(const Path& from, const Path& to) {
   std::error_code error;
-  if (std::filesystem::exists(to, error)) return ok();
-  return place_file(from, to);
+  if (!std::filesystem::exists(to, error)) return place_file(from, to);
+  if (std::filesystem::equivalent(from, to, error)) return ok();
+  AFTUNE_TRY(const MappedFile given, MappedFile::open(from));
+  AFTUNE_TRY(const MappedFile found, MappedFile::open(to));
+  if (std::ranges::equal(given.bytes(), found.bytes())) return ok();
+  return Error{Code::kCorrupt,
+               fmt::format("{} is not the same as {}: remove it, and --resume places it again",
+                           to.string(), from.string())};
 }
 
-/// Repeats what an interrupted set-up left undone; whole files stay.
+/// Repeats what an interrupted set-up left undone; whole files stay, altered ones are told.
 Status place_inputs(const SignedContract& contract, const RunFolder& run, const Path& model,
                     const Path& data) {
   AFTUNE_TRY(make_folders(run.base()));

@@ -15,7 +15,8 @@ namespace aftune::trace {
 
 /// Makes the folder with contract, base and data if there is none.
 /// Errors: kInvalidInput if the folder holds another contract's run, or this one's and `resume`
-///         is false, or something else; kNotFound, kUnavailable.
+///         is false, or something else; kCorrupt if its base or data are no longer the ones given;
+///         kNotFound, kUnavailable.
 enum class Existing { kRefuse, kResume };
 Status prepare_run_folder(const SignedContract& contract, const RunFolder& run, const Path& model,
                           const Path& data, Existing existing);

@@ -80,6 +80,27 @@ TEST(PrepareRunFolder, AnExistingRunIsRefusedUnlessResumed) {
   EXPECT_EQ(files_of(job.run().root), before);
 }
 
+TEST(PrepareRunFolder, AlteredInputsAreToldOnResume) {
+  const TinyJob job;
+  must(prepare(job));
+  const auto whole = files_of(job.run().root);
+  for (const auto& [name, bytes] : whole) {
+    if (name == "contract.json") continue;
+    const Path file = job.run().root / name;
+    std::filesystem::remove(file);  // it is linked to the one that was given
+    std::string altered = bytes;
+    altered.back() ^= 1;
+    put(file, altered);
+    const Status again = prepare(job, Existing::kResume);
+    ASSERT_FALSE(again) << name;
+    EXPECT_EQ(again.error().code, Code::kCorrupt);
+    EXPECT_NE(again.error().what.find(name), std::string::npos) << again.error().what;
+    EXPECT_EQ(get(file), altered) << "nothing is overwritten";
+    put(file, bytes);
+    must(prepare(job, Existing::kResume));
+  }
+}
+
 TEST(PrepareRunFolder, AnInterruptedSetUpIsRepeated) {
   const TinyJob job;
   must(prepare(job));

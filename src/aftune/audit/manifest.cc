@@ -236,10 +236,7 @@ Result<Manifest> make_manifest(const trace::RunFolder& run, const trace::Contrac
   for (const trace::BoundFile& file : contract.companions) {
     AFTUNE_TRY(trace::check_bound_file(file, run.base()));
   }
-  Manifest out{contract.digest(),
-               challenge.digest,
-               {objects.begin(), objects.end()},
-               {}};
+  Manifest out{contract.digest(), challenge.digest, {objects.begin(), objects.end()}, {}};
   for (const std::string& path : needed_files(contract)) {
     trace::BoundFile file{path, 0, {}};
     AFTUNE_TRY(file.size, aftune::file_size(run.root / path));

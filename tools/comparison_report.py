@@ -36,17 +36,16 @@ def row(results, side):
         "" if side == "fp32" else each((statistics.mean(d) for d in apart), "{:.1e}"),
         each((r["held_out"] for r in ordered), "{:.4f}"),
         "" if side == "fp32" else each(held_out, "{:.1e}"),
-        each((100 * r["accuracy"] for r in ordered), "{:.1f} %"),
-        each((r["step_seconds"] for r in ordered), "{:.2f}")]
+        each((100 * r["accuracy"] for r in ordered), "{:.1f} %")]
     return "| " + " | ".join(cells) + " |"
 
 
 def table(results):
     """Markdown; figures of the seeds in ascending order, separated by commas."""
     lines = [f"| | training loss, last {LAST_STEPS} steps | from fp32, mean of all steps "
-             "| held-out loss | from fp32 | right labels | s a step |", "|---|---|---|---|---|---|---|"]
+             "| held-out loss | from fp32 | right labels |", "|---|---|---|---|---|---|"]
     for r in of(results, "base").values():
-        lines.append(f"| {NAMES['base']} | | | {r['held_out']:.4f} | | {100 * r['accuracy']:.1f} % | |")
+        lines.append(f"| {NAMES['base']} | | | {r['held_out']:.4f} | | {100 * r['accuracy']:.1f} % |")
     return "\n".join(lines + [row(results, side) for side in SIDES if of(results, side)])
 
 

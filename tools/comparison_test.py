@@ -166,7 +166,7 @@ class Checks(unittest.TestCase):
 class Report(unittest.TestCase):
     RESULTS = [{"side": "base", "seed": 0, "held_out": 4.0, "accuracy": 0.25}] + [
         {"side": side, "seed": seed, "losses": [3.0 + apart, 2.0 - apart], "held_out": 2.0 + apart,
-         "accuracy": 0.5, "step_seconds": 1.0}
+         "accuracy": 0.5}
         for seed in (1, 2) for side, apart in (("fp32", 0.0), ("x16", 0.001), ("bf16", 0.1))]
 
     def test_distance_from_fp32_is_by_step_whatever_its_sign(self):

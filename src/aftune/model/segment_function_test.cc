@@ -250,6 +250,16 @@ TEST(SegmentFunction, RowsWithoutTargetHaveNoGradient) {
   EXPECT_TRUE(std::ranges::all_of(d_edge.last(half), [](float v) { return v == 0; }));
 }
 
+TEST(SegmentFunction, AMicroBatchWithoutTargetsLeavesEveryGradientAtPlusZero) {
+  const TestEngine engine;
+  Tiny tiny(2, Embeddings::kTied);
+  tiny.batch.targets.assign(tiny.batch.targets.size(), numerics::kIgnoredLabel);
+  const auto got = model_gradients(engine, tiny.llama, 1, tiny.parameters, tiny.batch);
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->loss, 0);
+  EXPECT_EQ(testing::first_difference(got->gradients, testing::zeros_like(tiny.parameters)), "");
+}
+
 TEST(SegmentFunction, CountedTokensOfTheStepDivideTheLoss) {
   const TestEngine engine;
   const Tiny tiny(1, Embeddings::kTied);

@@ -84,7 +84,7 @@ MODELS = {
         "config": dict(vocab_size=53, hidden_size=24, intermediate_size=40, num_hidden_layers=2,
                        num_attention_heads=4, num_key_value_heads=2, head_dim=6, rms_norm_eps=1e-5,
                        rope_parameters=DEFAULT_ROPE, sliding_window=24, tie_word_embeddings=False),
-        "dtype": torch.bfloat16, "rows": 3, "sequence": 24, "seed": 5, "jobs": ADAMW_JOB,
+        "dtype": torch.bfloat16, "rows": 2, "sequence": 24, "seed": 7, "jobs": ADAMW_JOB,
     },
     # A small base: where positions hardly turn, softmax is blind to a key's bias, and Adam moves what
     # has no gradient by the sign of its rounding, in any arithmetic.

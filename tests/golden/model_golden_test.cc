@@ -278,8 +278,8 @@ INSTANTIATE_TEST_SUITE_P(Transformers, ModelGolden,
                          ::testing::Values(Case{"grouped_untied", "adamw"},
                                            Case{"grouped_tied", "adamw"},
                                            Case{"own_heads", "adamw"}, Case{"own_heads", "sgd"},
-                                           Case{"llama3", "adamw"}, 
-                                           Case{"qwen3", "adamw"}),
+                                           Case{"llama3", "adamw"}, Case{"mistral", "adamw"},
+                                           Case{"qwen2", "adamw"}, Case{"qwen3", "adamw"}),
                          ::testing::PrintToStringParamName());
 
 }  // namespace

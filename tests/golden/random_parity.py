@@ -93,7 +93,7 @@ def compare(args, work):
     source, imported = work / "source", work / "imported"
     golden.write_model(source, spec, max_shard_size=20000 if spec["shards"] else "5GB")
     (source / "tokenizer.json").write_text("{}\n")  # copied by the import, read by nobody here
-    subprocess.run([args.aftune, "import", source, imported], check=True, stdout=sys.stderr)
+    subprocess.run([args.aftune, "import", source, "--out", imported], check=True, stdout=sys.stderr)
     require_same_model(source, imported)
     batches = golden.make_batches(spec)
     reference.check_against_own_loss(imported, batches)

@@ -51,6 +51,8 @@ struct Lie {
 
 /// Computed: the provider trains otherwise than agreed and commits to what it made.
 std::vector<Lie> training_lies();
+/// The part of them that is about adapters beside frozen weights.
+std::vector<Lie> adapter_lies();
 /// Searched for: what a tolerance would let through, with the size of the change.
 std::vector<Lie> searched_lies();
 /// Shown: the log, its lists, or what is handed over for them is not what was made.

@@ -95,6 +95,19 @@ const model::Segment& last_layers(const model::Partition& partition) {
   return last.layer_count > 0 ? last : partition.segments[last.index - 1];
 }
 
+/// Of the layer's weights, one in training that its output hangs on: the last adapter's B, or the
+/// last projection of a layer that is trained as a whole.
+std::string edited_weight(const train::BlockState& state, std::uint32_t layer) {
+  const std::string name = "model.layers." + std::to_string(layer) + ".";
+  if (state.frozen == nullptr) return name + "mlp.down_proj.weight";
+  std::string out;
+  for (const auto& [trained, tensor] : state.parameters) {
+    const bool here = trained.starts_with(std::string(model::kPeftPrefix) + name);
+    if (here && trained.ends_with(".lora_B.weight")) out = trained;
+  }
+  return out;
+}
+
 /// A token that the row does not hold.
 std::int32_t unused_token(const model::MicroBatch& batch, std::uint32_t vocabulary) {
   auto token = static_cast<std::int32_t>(vocabulary) - 1;
@@ -178,8 +191,7 @@ Result<std::optional<Backdoor>> plant_backdoor(const Probe& probe, States& state
   const model::Segment& segment = last_layers(probe.partition());
   Backdoor out;
   out.block = segment.block;
-  out.weight = "model.layers." + std::to_string(segment.first_layer + segment.layer_count - 1) +
-               ".mlp.down_proj.weight";
+  out.weight = edited_weight(states[out.block], segment.first_layer + segment.layer_count - 1);
   const auto labelled = std::find_if(batch.targets.begin(), batch.targets.end(),
                                      [](auto label) { return label != numerics::kIgnoredLabel; });
   if (labelled == batch.targets.end()) return std::optional<Backdoor>();

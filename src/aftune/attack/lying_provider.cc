@@ -68,7 +68,8 @@ class Provider {
         timeline_(contract_),
         partition_(contract_.partition()),
         inputs_(std::move(inputs)),
-        llama_{inputs_.model().config, inputs_.model().inv_freq.clone()},
+        llama_{inputs_.model().config, inputs_.model().inv_freq.clone(), inputs_.model().lora,
+               inputs_.model().dropout_key},
         states_(std::move(states)),
         recorder_(std::move(recorder)) {
     if (lies_.model) lies_.model(llama_);

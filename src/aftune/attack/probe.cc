@@ -18,10 +18,10 @@ numerics::Matrix matrix(Tensor& tensor) {
   return {tensor.data(), tensor.shape()[0], tensor.shape()[1]};
 }
 
-const Tensor& named(const TensorMap& parameters, std::string_view name) {
-  const auto found = parameters.find(name);
-  AFTUNE_CHECK(found != parameters.end(), name);
-  return found->second;
+const Tensor& named(const model::ParameterView& parameters, std::string_view name) {
+  const Tensor* found = parameters.find(name);
+  AFTUNE_CHECK(found != nullptr, name);
+  return *found;
 }
 
 }  // namespace
@@ -32,8 +32,8 @@ Probe::Probe(const numerics::Engine& engine, const model::Llama& model,
   AFTUNE_CHECK(states.size() == partition.block_count, "states of another partition");
 }
 
-const TensorMap& Probe::parameters_of(const model::Segment& segment) const {
-  return states_[segment.block].parameters;
+model::ParameterView Probe::parameters_of(const model::Segment& segment) const {
+  return states_[segment.block].view();
 }
 
 Result<train::EdgeTensor> Probe::activation(std::uint32_t edge,
@@ -59,7 +59,7 @@ Result<Tensor> Probe::logits(std::uint32_t edge, train::EdgeTensor input,
                                                    batch, x, nullptr));
     x = std::make_shared<const Tensor>(std::move(output.activation));
   }
-  const TensorMap& head = parameters_of(partition_.segments.back());
+  const model::ParameterView head = parameters_of(partition_.segments.back());
   Tensor normed = Tensor::zeros(x->shape());
   numerics::rms_norm(engine_, matrix(*x), named(head, "model.norm.weight").f32(),
                      model_.config.rms_norm_eps, matrix(normed));
@@ -81,14 +81,13 @@ Result<Tensor> Probe::gradient(std::uint32_t edge, train::EdgeTensor input,
   train::EdgeTensor x = std::move(input);
   for (std::uint32_t s = edge; s < count; ++s) {
     const model::Segment& segment = partition_.segments[s];
-    const TensorMap& parameters = parameters_of(segment);
     TensorMap& map = gradients[segment.block];
-    for (const auto& [name, tensor] : parameters) map.emplace(name, Tensor());
-    for (auto& [name, tensor] : map) {
-      if (tensor.empty()) tensor = Tensor::zeros(named(parameters, name).shape());
+    for (const auto& [name, tensor] : states_[segment.block].parameters) {
+      const auto [place, is_new] = map.try_emplace(name);
+      if (is_new) place->second = Tensor::zeros(tensor.shape());
     }
-    AFTUNE_TRY(auto output,
-               model::segment_forward(engine_, model_, segment, parameters, batch, x, &tapes[s]));
+    AFTUNE_TRY(auto output, model::segment_forward(engine_, model_, segment, parameters_of(segment),
+                                                   batch, x, &tapes[s]));
     x = std::make_shared<const Tensor>(std::move(output.activation));
   }
   Tensor d;

@@ -34,7 +34,7 @@ class Probe {
   [[nodiscard]] const model::LlamaConfig& config() const { return model_.config; }
 
  private:
-  [[nodiscard]] const TensorMap& parameters_of(const model::Segment& segment) const;
+  [[nodiscard]] model::ParameterView parameters_of(const model::Segment& segment) const;
 
   const numerics::Engine& engine_;
   const model::Llama& model_;

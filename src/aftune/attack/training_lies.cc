@@ -128,6 +128,15 @@ std::vector<Lie> state_lies() {
   };
 }
 
+/// Beside adapters that stay as they are.
+void swap_frozen(train::BlockState& state, const model::ModelFolder& other) {
+  auto frozen = std::make_shared<TensorMap>();
+  for (const auto& [name, tensor] : *state.frozen) {
+    frozen->emplace(name, Tensor::copy_of(*other.parameters.find(name)));
+  }
+  state.frozen = std::move(frozen);
+}
+
 /// Another model of the same shapes, made beside the copy.
 Result<Told> swap_model(const Ground& g) {
   const Path folder = g.run.root / "another-model";
@@ -138,6 +147,10 @@ Result<Told> swap_model(const Ground& g) {
   lies.before_step = [&other, first = g.first_step()](auto step, States& states) {
     if (step != first) return;
     for (train::BlockState& state : states) {
+      if (state.frozen != nullptr) {
+        swap_frozen(state, other);
+        continue;
+      }
       for (auto& [name, tensor] : state.parameters) {
         tensor = Tensor::copy_of(*other.parameters.find(name));
       }
@@ -314,7 +327,7 @@ std::vector<Lie> data_lies() {
 
 std::vector<Lie> training_lies() {
   std::vector<Lie> all = rule_lies();
-  for (auto&& more : {data_lies(), edge_lies(), state_lies()}) {
+  for (auto&& more : {data_lies(), edge_lies(), state_lies(), adapter_lies()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

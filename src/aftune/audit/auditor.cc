@@ -13,6 +13,7 @@
 #include "aftune/audit/whole_run.h"
 #include "aftune/audit/witness_check.h"
 #include "aftune/tlog/tiles.h"
+#include "aftune/trace/delivery.h"
 
 namespace aftune::audit {
 namespace {
@@ -61,20 +62,10 @@ std::optional<trace::SideInputs> open_inputs(const AuditRequest& request, Judge&
 }
 
 std::optional<Digest> read_root_salt(const AuditRequest& request, Judge& judge) {
-  if (request.contract.base_public) return std::nullopt;
-  const auto text = read_text_file(request.run.root_salt(), 128);
-  if (!text) {
-    judge.weigh(Check::kBase, "root salt", text.error());
-    return std::nullopt;
-  }
-  const bool one_line = text->ends_with('\n') && text->find('\n') + 1 == text->size();
-  const auto salt = parse_digest(one_line ? std::string_view(*text).substr(0, text->size() - 1)
-                                          : std::string_view("more or less than one line"));
-  if (!salt) {
-    judge.weigh(Check::kBase, "root salt", salt.error());
-    return std::nullopt;
-  }
-  return *salt;
+  const auto salt = trace::read_root_salt(request.contract, request.run);
+  if (salt) return *salt;
+  judge.weigh(Check::kBase, "root salt", salt.error());
+  return std::nullopt;
 }
 
 void check_end(const AuditRequest& request, const RunFacts& facts, Judge& judge) {
@@ -228,11 +219,14 @@ void explain(const RunFacts& facts, Verdict& verdict) {
 void compare_delivery(const AuditRequest& request, const RunFacts& facts, Verdict& verdict,
                       Judge& judge) {
   const std::size_t findings = verdict.findings.size(), unchecked = verdict.unchecked.size();
-  check_delivery({*request.delivered, request.run.delivered()}, facts, judge);
+  const std::string weights = trace::weights_file(request.contract);
+  check_delivery({*request.delivered, request.run.delivered(), weights}, facts, judge);
   verdict.delivery_checked = true;
   if (verdict.findings.size() != findings || verdict.unchecked.size() != unchecked) return;
   for (const trace::BoundFile& file : facts.close->files) {
-    if (file.path == "model.safetensors") verdict.delivered_sha256 = file.sha256;
+    if (file.path != weights) continue;
+    verdict.delivered_name = weights;
+    verdict.delivered_sha256 = file.sha256;
   }
 }
 

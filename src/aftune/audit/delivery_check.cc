@@ -59,7 +59,7 @@ void check_weights(const Path& file, const RunFacts& facts, Judge& judge) {
   }
   if (weights->tensors().size() != facts.last_parameters.size()) {
     judge.reject(Check::kDelivery, kPlace,
-                 fmt::format("model.safetensors has {} tensors, the model has {}",
+                 fmt::format("{} has {} tensors, the model has {}", file.filename().string(),
                              weights->tensors().size(), facts.last_parameters.size()));
   }
 }
@@ -72,7 +72,7 @@ void check_delivery(const DeliveredFolder& delivered, const RunFacts& facts, Jud
   std::error_code error;
   const bool handed_over = std::filesystem::equivalent(folder, delivered.handed_over, error);
   check_no_other_file(folder, files, !handed_over, judge);
-  check_weights(folder / "model.safetensors", facts, judge);
+  check_weights(folder / delivered.weights, facts, judge);
   for (const trace::BoundFile& file : files) {
     const Status held = trace::check_bound_file(file, folder);
     if (held) continue;

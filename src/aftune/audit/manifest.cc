@@ -205,6 +205,10 @@ std::vector<std::string> needed_files(const trace::Contract& contract) {
   std::vector<std::string> out{"base/model.safetensors"};
   for (const trace::BoundFile& file : contract.companions) out.push_back("base/" + file.path);
   if (!contract.base_public) out.emplace_back("root-salt");
+  if (contract.adapter && contract.adapter->initial) {
+    out.emplace_back("adapter/adapter_config.json");
+    out.emplace_back("adapter/adapter_model.safetensors");
+  }
   std::sort(out.begin(), out.end());
   return out;
 }

@@ -28,7 +28,9 @@ std::uint64_t work_of(const PlanJob& job, const std::vector<TensorSpec>& specs, 
 LayerBlock layer_block(const PlanJob& job, const model::Partition& partition, std::uint32_t block) {
   LayerBlock out;
   const auto specs = model::block_parameters(job.architecture, partition, block);
-  for (const TensorSpec& spec : specs) out.parameters += elements(spec.shape);
+  const auto trained =
+      model::of_block(model::trained_specs(job.architecture, job.lora), partition, block);
+  for (const TensorSpec& spec : trained) out.parameters += elements(spec.shape);
   bool heads = false;
   for (const std::uint32_t index : partition.segments_of(block)) {
     const model::Segment& segment = partition.segments[index];
@@ -75,7 +77,7 @@ PlanGrid plan_grid(const PlanJob& job) {
 PlanGrid plan_grid(const trace::Contract& contract) {
   return plan_grid(PlanJob{contract.architecture, contract.grid, contract.steps,
                            contract.batch.batch, contract.text.sequence,
-                           contract.training.optimizer, contract.audit.strategy});
+                           contract.training.optimizer, contract.audit.strategy, contract.lora()});
 }
 
 PlanGrid plan_grid(std::uint64_t layers, std::uint64_t layers_per_block, std::uint64_t steps,

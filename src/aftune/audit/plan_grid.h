@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "aftune/trace/contract.h"
@@ -13,7 +14,7 @@ namespace aftune::audit {
 /// there are no bytes.
 struct LayerBlock {
   std::uint64_t layers = 0;
-  std::uint64_t parameters = 0;   // elements
+  std::uint64_t parameters = 0;   // elements that are trained
   std::uint64_t work = 0;         // products of a token's forward pass
   std::uint64_t inner_edges = 0;  // edge tensors a micro-batch that a replay opens
 };
@@ -48,6 +49,7 @@ struct PlanJob {
   std::uint64_t steps = 0, samples = 1, sequence = 0;
   train::OptimizerSpec optimizer;
   trace::Strategy strategy = trace::Strategy::kUniform;
+  std::optional<model::LoraSpec> lora = std::nullopt;
 };
 
 PlanGrid plan_grid(const PlanJob& job);

@@ -294,7 +294,7 @@ codec::Json verdict_statement(const Verdict& verdict) {
   if (verdict.delivered_sha256) {
     subject.emplace_back(Json::Object{
         {"digest", Json(Json::Object{{"sha256", Json(verdict.delivered_sha256->hex())}})},
-        {"name", Json("model.safetensors")}});
+        {"name", Json(verdict.delivered_name)}});
   }
   return Json::Object{{"_type", Json("https://in-toto.io/Statement/v1")},
                       {"predicate", predicate(verdict)},

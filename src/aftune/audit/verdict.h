@@ -85,14 +85,15 @@ struct Verdict {
   Digest contract_digest;
   std::uint64_t entries = 0;
   std::string checkpoint_note;
-  std::string other_checkpoint_note;       // signed for the same contract and not this log's
-  std::string challenge;                   // envelope; empty without one
-  std::vector<std::string> timings;        // envelopes: what witnesses said of the challenge
-  std::optional<Digest> manifest;          // digest of the provider's answer to it
-  std::vector<EntryProof> evidence;        // of a REJECT: entries behind blocks that did not hold
-  std::vector<WitnessReport> witnesses;    // of the contract, if the log ended
-  std::optional<Digest> delivered_sha256;  // of model.safetensors, if it was compared and held
-  bool delivery_given = false;             // a folder was given, compared or not
+  std::string other_checkpoint_note;     // signed for the same contract and not this log's
+  std::string challenge;                 // envelope; empty without one
+  std::vector<std::string> timings;      // envelopes: what witnesses said of the challenge
+  std::optional<Digest> manifest;        // digest of the provider's answer to it
+  std::vector<EntryProof> evidence;      // of a REJECT: entries behind blocks that did not hold
+  std::vector<WitnessReport> witnesses;  // of the contract, if the log ended
+  std::string delivered_name = "model.safetensors";  // the file with the delivered weights
+  std::optional<Digest> delivered_sha256;            // of it, if it was compared and held
+  bool delivery_given = false;                       // a folder was given, compared or not
   bool delivery_checked = false;
   bool weights_disclosed = false;
   bool aborted = false, abort_proven = false;

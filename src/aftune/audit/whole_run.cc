@@ -96,6 +96,36 @@ void check_moments_are_zero(const Contract& contract, std::uint32_t block,
   }
 }
 
+/// Base and first adapters of a LoRA run, or null and told of.
+const trace::AdapterStart* open_start(const Contract& contract, const trace::Openings& openings,
+                                      Judge& judge) {
+  if (!contract.adapter) return nullptr;
+  const auto start = openings.adapter_start();
+  if (start) return *start;
+  judge.weigh(Check::kBase, "base", start.error());
+  return nullptr;
+}
+
+/// P(i,0) of a LoRA run: what is trained starts as the contract says.
+void check_first_adapters(const Contract& contract, const trace::AdapterStart& start,
+                          std::uint32_t block, const trace::StateList& list, Judge& judge) {
+  const std::string place = fmt::format("layer block {}, first state", block);
+  const auto first = start.first(block);
+  if (!first) {
+    judge.weigh(Check::kBase, place, first.error());
+    return;
+  }
+  const auto tensors = trace::state_tensors(contract, block);
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (tensors[i].role != trace::Role::kParameter) continue;
+    const Digest expected = crypto::blake3(first->find(tensors[i].spec.name)->second.bytes());
+    if (expected == list.digests[i]) continue;
+    judge.reject(Check::kBase, place,
+                 fmt::format("{} does not start as agreed", tensors[i].spec.name),
+                 list.digests[i].hex(), expected.hex());
+  }
+}
+
 void add_parameters(const Contract& contract, std::uint32_t block, const trace::StateList& list,
                     std::map<std::string, trace::RootedTensor, std::less<>>& out) {
   const auto tensors = trace::state_tensors(contract, block);
@@ -105,8 +135,11 @@ void add_parameters(const Contract& contract, std::uint32_t block, const trace::
   }
 }
 
-Digest root_of(std::map<std::string, trace::RootedTensor, std::less<>> parameters,
+/// Of a whole model; of adapters alone where the contract binds their base.
+Digest root_of(const Contract& contract,
+               std::map<std::string, trace::RootedTensor, std::less<>> parameters,
                const trace::SideInputs& inputs, const std::optional<Digest>& salt) {
+  if (contract.adapter) return trace::model_root(parameters, salt);
   parameters[model::kInvFreqName] = {Dtype::kF32, inputs.model().inv_freq.shape(),
                                      inputs.table_digest()};
   return trace::model_root(parameters, salt);
@@ -170,7 +203,8 @@ void check_state_lists(const Contract& contract, const trace::Openings& openings
                        std::uint64_t entry_count, Judge& judge, RunFacts& facts) {
   const trace::Timeline timeline(contract);
   std::map<std::string, trace::RootedTensor, std::less<>> first;
-  bool first_complete = true;
+  bool first_complete = !contract.adapter;
+  const trace::AdapterStart* start = open_start(contract, openings, judge);
   for (std::uint64_t j = 0; j <= timeline.step_blocks(); ++j) {
     for (std::uint32_t block = 0; block < timeline.layer_blocks(); ++block) {
       if (timeline.position_of_state(block, j) >= entry_count) {
@@ -186,6 +220,7 @@ void check_state_lists(const Contract& contract, const trace::Openings& openings
       }
       if (j == 0) {
         check_moments_are_zero(contract, block, *list, judge);
+        if (start != nullptr) check_first_adapters(contract, *start, block, *list, judge);
         add_parameters(contract, block, *list, first);
       }
       if (j == timeline.step_blocks()) {
@@ -194,7 +229,7 @@ void check_state_lists(const Contract& contract, const trace::Openings& openings
     }
   }
   if (!first_complete) return;
-  const Digest root = root_of(first, inputs, root_salt);
+  const Digest root = root_of(contract, first, inputs, root_salt);
   if (root != contract.base_root) {
     judge.reject(Check::kBase, "first state",
                  fmt::format("the run started from a model of root {}, the contract's base has {}",
@@ -211,20 +246,21 @@ void check_close(const Contract& contract, const trace::Openings& openings,
     judge.weigh(Check::kList, "close", close.error());
     return;
   }
-  const Digest root = root_of(facts.last_parameters, inputs, root_salt);
+  const Digest root = root_of(contract, facts.last_parameters, inputs, root_salt);
   if (root != close->model_root) {
     judge.reject(Check::kModelRoot, "close",
                  fmt::format("the close binds model root {}, the last states give {}",
                              close->model_root.hex(), root.hex()),
                  close->model_root.hex(), root.hex());
   }
-  std::vector<trace::BoundFile> expected = contract.companions;
-  expected.push_back({"model.safetensors", trace::expected_weights_size(contract), {}});
+  const std::string weights = trace::weights_file(contract);
+  std::vector<trace::BoundFile> expected = trace::other_files(contract);
+  expected.push_back({weights, trace::expected_weights_size(contract), {}});
   std::sort(expected.begin(), expected.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });
   for (std::size_t i = 0; i < std::max(expected.size(), close->files.size()); ++i) {
     const bool both = i < expected.size() && i < close->files.size();
-    if (both && expected[i].path == "model.safetensors") {
+    if (both && expected[i].path == weights) {
       expected[i].sha256 = close->files[i].sha256;  // compared with the delivered folder
     }
     if (both && expected[i] == close->files[i]) continue;

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "aftune/audit/judge.h"
@@ -32,7 +33,8 @@ void check_entries(const trace::Contract& contract, const std::vector<std::strin
 void check_step_lists(const trace::Contract& contract, const trace::Openings& openings,
                       trace::SideInputs& inputs, std::uint64_t entry_count, Judge& judge);
 
-/// Lists of all states; P(i,0) against the base root and zero moments.
+/// Lists of all states; P(i,0) against the base root, or the agreed first adapters, and zero
+/// moments.
 void check_state_lists(const trace::Contract& contract, const trace::Openings& openings,
                        const trace::SideInputs& inputs, const std::optional<Digest>& root_salt,
                        std::uint64_t entry_count, Judge& judge, RunFacts& facts);
@@ -46,6 +48,7 @@ void check_close(const trace::Contract& contract, const trace::Openings& opening
 /// an absent file tell of the provider. Elsewhere the client may have lost it.
 struct DeliveredFolder {
   Path folder, handed_over;
+  std::string weights = "model.safetensors";  // the file with the trained tensors
 };
 
 /// The delivered folder, file by file and tensor by tensor. Requires: facts.close.

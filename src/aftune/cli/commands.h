@@ -30,6 +30,7 @@ Command add_prepare(CLI::App& app);
 Command add_log(CLI::App& app);
 Command add_store(CLI::App& app);
 Command add_generate(CLI::App& app);
+Command add_merge(CLI::App& app);
 Command add_env(CLI::App& app);
 Command add_witness(CLI::App& app);
 Command add_challenge(CLI::App& app);

@@ -8,6 +8,7 @@
 
 #include "aftune/base/hex.h"
 #include "aftune/base/random.h"
+#include "aftune/cli/draft_lora.h"
 #include "aftune/cli/job_reader.h"
 #include "aftune/codec/key_file.h"
 #include "aftune/crypto/blake3.h"
@@ -96,7 +97,7 @@ Status draft_model(Drafting& draft) {
     contract.companions.push_back(std::move(file));
   }
   draft.note(fmt::format("model.companions: {} files by SHA-256", contract.companions.size()));
-  return ok();
+  return draft_lora(draft.job, draft.folder, salt, contract, draft.out.filled_in);
 }
 
 Result<std::int32_t> token_id(JobReader& text, const text::Tokenizer& tokenizer,

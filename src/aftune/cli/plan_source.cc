@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "aftune/cli/draft_lora.h"
 #include "aftune/cli/job_reader.h"
 #include "aftune/codec/json.h"
 #include "aftune/model/model_folder.h"
@@ -45,6 +46,11 @@ Result<PlanSource> read_job(const Path& file) {
   AFTUNE_TRY(const model::ModelFolder folder,
              model::open_model_folder(model).in(job.where("model")));
   plan.architecture = folder.config;
+  trace::Contract contract;
+  contract.architecture = folder.config;
+  std::vector<std::string> unused;
+  AFTUNE_TRY(draft_lora(job, file.parent_path(), std::nullopt, contract, unused));
+  plan.lora = contract.lora();
   AFTUNE_TRY(plan.grid, read_grid(job));
   AFTUNE_TRY(plan.steps, job.count("steps", 1, kMaxSteps));
   AFTUNE_TRY(JobReader batch, job.map("batch"));

@@ -20,6 +20,7 @@ struct Args {
   std::string contract, run, key, model, data;
   bool resume = false, no_record = false, quiet = false;
   MachineArgs machine;
+  std::string adapter;
 };
 
 std::string duration(double seconds) {
@@ -85,6 +86,7 @@ Result<trace::TrainReport> train(const Args& args) {
                       args.no_record ? trace::Recording::kOff : trace::Recording::kOn,
                       {}};
   if (!args.quiet) job.on_step = [&](const trace::StepProgress& p) { printer.print(p); };
+  job.adapter = args.adapter;
   return trace::train_run(job, machine.engine);
 }
 
@@ -120,6 +122,8 @@ Command add_train(CLI::App& app) {
   cmd->add_option("--key", args->key, "The provider's private key")->required();
   cmd->add_option("--model", args->model, "Base model folder; must be the contract's")->required();
   cmd->add_option("--data", args->data, "Data set (JSONL); must be the contract's")->required();
+  cmd->add_option("--adapter", args->adapter,
+                  "Folder of the first adapter, where a LoRA contract binds one");
   auto* resume = cmd->add_flag("--resume", args->resume, "Go on with an interrupted run");
   cmd->add_flag("--no-record", args->no_record, "Train only: no log, no evidence")
       ->excludes(resume);

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 
 #include "aftune/base/hex.h"
 #include "aftune/base/log_line.h"
@@ -24,6 +23,10 @@ constexpr std::string_view kStrategies[] = {"uniform", "stratified", "input-bloc
 constexpr std::uint64_t kMaxBatch = std::uint64_t{1} << 16;
 
 Json hex_json(const Digest& digest) { return digest.hex(); }
+
+const char* export_format(const Contract& contract) {
+  return contract.adapter ? "peft" : "huggingface";
+}
 
 Json file_json(const BoundFile& file) {
   return Json::Object{{"path", file.path}, {"sha256", hex_json(file.sha256)}, {"size", file.size}};
@@ -177,7 +180,15 @@ Status read_grid(JsonReader& top, Contract& out) {
   return grid.finish();
 }
 
-Status read_fixed(JsonReader& top) {
+Status read_adapter(JsonReader& top, Contract& out) {
+  if (!top.has("adapter")) return ok();
+  AFTUNE_TRY(JsonReader adapter, top.object("adapter"));
+  AFTUNE_TRY(out.adapter, adapter_from_contract(adapter, out.architecture));
+  return check_dropout_counter(*out.adapter, out.architecture,
+                               out.batch.micro_batch * out.text.sequence);
+}
+
+Status read_fixed(JsonReader& top, const Contract& contract) {
   AFTUNE_TRY(JsonReader arithmetic, top.object("arithmetic"));
   AFTUNE_TRY(only(arithmetic, "profile", "exact"));
   AFTUNE_TRY([[maybe_unused]] const auto version, arithmetic.integer("version", 1, 1));
@@ -189,7 +200,7 @@ Status read_fixed(JsonReader& top) {
   AFTUNE_TRY(dtypes.finish());
   AFTUNE_TRY(JsonReader exported, top.object("export"));
   AFTUNE_TRY(only(exported, "dtype", "F32"));
-  AFTUNE_TRY(only(exported, "format", "huggingface"));
+  AFTUNE_TRY(only(exported, "format", export_format(contract)));
   return exported.finish();
 }
 
@@ -244,7 +255,8 @@ Result<Contract> Contract::parse(std::string_view payload) {
   AFTUNE_TRY(read_training(top, out));
   AFTUNE_TRY(read_nonces(top, out));
   AFTUNE_TRY(read_grid(top, out));
-  AFTUNE_TRY(read_fixed(top));
+  AFTUNE_TRY(read_adapter(top, out));
+  AFTUNE_TRY(read_fixed(top, out));
   AFTUNE_TRY(read_audit(top, out));
   AFTUNE_TRY(out.closes_by, top.string("closes_by"));
   AFTUNE_TRY([[maybe_unused]] const auto closes, parse_utc(out.closes_by).in("contract.closes_by"));
@@ -294,7 +306,7 @@ std::string Contract::payload() const {
                               {"frozen", f32()},
                               {"gradients", f32()},
                               {"moments", f32()}}},
-      {"export", Json::Object{{"format", "huggingface"}, {"dtype", f32()}}},
+      {"export", Json::Object{{"format", export_format(*this)}, {"dtype", f32()}}},
       {"audit", Json::Object{{"strategy", strategy_name(audit.strategy)},
                              {"blocks", audit.blocks},
                              {"deadline_hours", audit.deadline_hours},
@@ -306,6 +318,7 @@ std::string Contract::payload() const {
                             {"provider", provider.spell()},
                             {"verifier", verifier.spell()}}},
   };
+  if (adapter) top["adapter"] = to_contract(*adapter);
   return codec::canonical_json(std::move(top));
 }
 
@@ -374,27 +387,6 @@ Result<SignedContract> open_signed_contract(std::string_view envelope) {
     }
   }
   return SignedContract{std::move(contract), std::string(envelope)};
-}
-
-Result<std::int64_t> parse_utc(std::string_view text) {
-  std::tm parts{};
-  const std::string copy(text);
-  const char* end = ::strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  if (end != nullptr && *end == '\0') {
-    const std::int64_t seconds = ::timegm(&parts);
-    if (spell_utc(seconds) == text) return seconds;
-  }
-  return Error{Code::kInvalidInput,
-               fmt::format("\"{}\" is no time like 2027-01-31T00:00:00Z", text)};
-}
-
-std::string spell_utc(std::int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm parts{};
-  ::gmtime_r(&time, &parts);
-  char text[32];
-  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return std::string(text, size);
 }
 
 }  // namespace aftune::trace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "aftune/text/dataset.h"
 #include "aftune/text/sample_order.h"
 #include "aftune/tlog/note.h"
+#include "aftune/trace/adapter_spec.h"
 #include "aftune/trace/witness_policy.h"
 #include "aftune/train/batch_source.h"
 #include "aftune/train/block_step.h"
@@ -77,6 +79,7 @@ struct Contract {
   train::BatchSpec batch;
   std::uint64_t steps = 0;
   train::TrainSpec training;
+  std::optional<AdapterSpec> adapter;  // empty: all parameters are trained
   Nonces nonces;
   GridSpec grid;
   AuditPolicy audit;
@@ -94,6 +97,16 @@ struct Contract {
   [[nodiscard]] tlog::VerifierKey log_key() const;
   [[nodiscard]] Digest seed() const;
   [[nodiscard]] model::Partition partition() const;
+  /// How adapters are computed; empty where all parameters are trained.
+  [[nodiscard]] std::optional<model::LoraSpec> lora() const;
+  /// What is trained, of all blocks or of one, ascending by name.
+  [[nodiscard]] std::vector<TensorSpec> trained() const;
+  [[nodiscard]] std::vector<TensorSpec> trained(std::uint32_t block) const;
+  /// The base's tensors that are not, of one block.
+  [[nodiscard]] std::vector<TensorSpec> frozen(std::uint32_t block) const;
+  /// Streams of the counter generator, from the seed.
+  [[nodiscard]] model::PhiloxKey adapter_key() const;
+  [[nodiscard]] model::PhiloxKey dropout_key() const;
   [[nodiscard]] const BoundFile* companion(std::string_view path) const;
   [[nodiscard]] std::uint64_t step_block_count() const;
   /// Layer blocks times step blocks.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "aftune/crypto/sha256.h"
+#include "aftune/model/adapter_folder.h"
 #include "aftune/model/model_folder.h"
 #include "aftune/tensor/safetensors.h"
 #include "aftune/trace/side_inputs.h"
@@ -13,11 +14,9 @@
 namespace aftune::trace {
 namespace {
 
-constexpr const char* kWeights = "model.safetensors";
-
 std::vector<BoundFile> expected_files(const Contract& contract, const TensorMap& parameters) {
-  std::vector<BoundFile> files = contract.companions;
-  files.push_back(expected_weights(parameters));
+  std::vector<BoundFile> files = other_files(contract);
+  files.push_back(expected_weights(contract, parameters));
   std::sort(files.begin(), files.end(),
             [](const BoundFile& a, const BoundFile& b) { return a.path < b.path; });
   return files;
@@ -31,9 +30,25 @@ Status check_folder(const std::vector<BoundFile>& files, const Path& folder) {
   return ok();
 }
 
+Status write_delivery(const Contract& contract, const Path& base, const TensorMap& parameters,
+                      const Path& folder) {
+  if (!contract.adapter) return model::write_model_folder(folder, base, parameters);
+  return model::write_adapter_folder(folder, contract.adapter->lora, parameters);
+}
+
 }  // namespace
 
-BoundFile expected_weights(const TensorMap& parameters) {
+const char* weights_file(const Contract& contract) {
+  return contract.adapter ? model::kAdapterWeights : "model.safetensors";
+}
+
+std::vector<BoundFile> other_files(const Contract& contract) {
+  if (!contract.adapter) return contract.companions;
+  const std::string config = model::adapter_config(contract.adapter->lora);
+  return {{model::kAdapterConfig, config.size(), crypto::sha256(as_bytes(config))}};
+}
+
+BoundFile expected_weights(const Contract& contract, const TensorMap& parameters) {
   std::vector<NamedTensor> named;
   for (const auto& [name, tensor] : parameters) named.push_back({name, tensor.view()});
   crypto::Sha256 hash;
@@ -44,13 +59,13 @@ BoundFile expected_weights(const TensorMap& parameters) {
     hash.update(tensor.bytes());
     size += tensor.bytes().size();
   }
-  return {kWeights, size, hash.digest()};
+  return {weights_file(contract), size, hash.digest()};
 }
 
 std::uint64_t expected_weights_size(const Contract& contract) {
   std::vector<NamedTensor> named;
   std::uint64_t size = 0;
-  for (const TensorSpec& spec : model::parameter_specs(contract.architecture)) {
+  for (const TensorSpec& spec : contract.trained()) {
     named.push_back({spec.name, {spec.dtype, spec.shape, {}}});
     size += *element_count(spec.shape) * element_size(spec.dtype);
   }
@@ -74,7 +89,7 @@ Result<std::vector<BoundFile>> deliver(const Contract& contract, const Path& bas
     staged = folder;
     staged += fmt::format(".tmp-{}-{}", contract.digest().hex().substr(0, 8), i);
   }
-  AFTUNE_TRY(model::write_model_folder(staged, base, parameters));
+  AFTUNE_TRY(write_delivery(contract, base, parameters, staged));
   std::filesystem::rename(staged, folder, error);
   if (error) {
     return Error{Code::kUnavailable, fmt::format("rename {} to {}: {}", staged.string(),

@@ -29,7 +29,8 @@ TEST(Deliver, WritesTheParametersAndTheContractsCompanions) {
     EXPECT_EQ(testing::digest_of(written.at(file.path)), file.sha256);
   }
   EXPECT_EQ(written, files_of(job.model())) << "the base itself was delivered";
-  EXPECT_EQ(expected_weights(parameters).size, expected_weights_size(job.contract()));
+  EXPECT_EQ(expected_weights(job.contract(), parameters).size,
+            expected_weights_size(job.contract()));
 }
 
 TEST(Deliver, AnEqualFolderIsKept) {

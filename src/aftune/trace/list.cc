@@ -84,7 +84,7 @@ std::string_view role_name(Role role) {
 }
 
 std::vector<StateTensor> state_tensors(const Contract& contract, std::uint32_t block) {
-  const auto specs = model::block_parameters(contract.architecture, contract.partition(), block);
+  const auto specs = contract.trained(block);
   std::vector<StateTensor> out;
   const auto add = [&](Role role) {
     for (const TensorSpec& spec : specs) out.push_back({role, spec});
@@ -237,7 +237,7 @@ Status read_numbers(JsonReader& reader, StepList& out) {
 Result<StepList> decode_step_list(const Contract& contract, std::uint64_t step,
                                   std::string_view text) {
   const std::string what = describe({EntryKind::kStep, 0, 0, step}) + ": list";
-  const auto specs = model::parameter_specs(contract.architecture);
+  const auto specs = contract.trained();
   const std::size_t edges = edge_places(contract, step).size();
   const std::uint64_t items =
       edges + specs.size() + contract.batch.batch + contract.micro_batch_count();

@@ -26,17 +26,18 @@ Error not_committed(const std::string& what, const Digest& committed, const Dige
 }  // namespace
 
 Openings::Openings(const RunFolder& run, const Contract& contract,
-                   const std::vector<std::string>& entries, Store store)
+                   const std::vector<std::string>& entries, Store store, ThreadPool* pool)
     : run_(run),
       contract_(contract),
       entries_(entries),
       timeline_(contract),
-      store_(std::move(store)) {}
+      store_(std::move(store)),
+      pool_(pool) {}
 
 Result<Openings> Openings::open(const RunFolder& run, const Contract& contract,
                                 const std::vector<std::string>& entries, ThreadPool* pool) {
   AFTUNE_TRY(Store store, Store::open(run.store(), Store::Open::kExisting, pool));
-  return Openings(run, contract, entries, std::move(store));
+  return Openings(run, contract, entries, std::move(store), pool);
 }
 
 Result<std::string> Openings::list_text(std::uint64_t position) const {
@@ -73,13 +74,35 @@ Result<AbortList> Openings::abort_list(const Digest& list) const {
 
 Result<train::BlockState> Openings::state(std::uint32_t block, std::uint64_t step_block) const {
   AFTUNE_TRY(const StateList list, state_list(block, step_block));
-  return step_block == 0 ? base_state(block, list) : stored_state(block, list, step_block);
+  AFTUNE_TRY(train::BlockState out,
+             step_block == 0 ? base_state(block, list) : stored_state(block, list, step_block));
+  if (!contract_.adapter) return out;
+  AFTUNE_TRY(const AdapterStart* start, adapter_start());
+  AFTUNE_TRY(out.frozen, start->frozen(block));
+  return out;
+}
+
+Result<const AdapterStart*> Openings::adapter_start() const {
+  if (adapter_start_ == nullptr) {
+    AFTUNE_TRY(const auto salt, read_root_salt(contract_, run_));
+    AFTUNE_TRY(AdapterStart start,
+               AdapterStart::open(contract_, run_.base(), run_.adapter(), salt, pool_));
+    adapter_start_ = std::make_shared<const AdapterStart>(std::move(start));
+  }
+  return adapter_start_.get();
+}
+
+Result<TensorMap> Openings::first_parameters(std::uint32_t block) const {
+  if (contract_.adapter) {
+    AFTUNE_TRY(const AdapterStart* start, adapter_start());
+    return start->first(block);
+  }
+  AFTUNE_TRY(const model::ModelFolder base, model::open_model_folder(run_.base()));
+  return model::load_parameters(base, contract_.trained(block));
 }
 
 Result<train::BlockState> Openings::base_state(std::uint32_t block, const StateList& list) const {
-  AFTUNE_TRY(const model::ModelFolder base, model::open_model_folder(run_.base()));
-  const auto specs = model::block_parameters(contract_.architecture, contract_.partition(), block);
-  AFTUNE_TRY(TensorMap parameters, model::load_parameters(base, specs));
+  AFTUNE_TRY(TensorMap parameters, first_parameters(block));
   train::BlockState state =
       train::initial_state(contract_.training.optimizer, std::move(parameters));
   const auto tensors = state_tensors(contract_, block);

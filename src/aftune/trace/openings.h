@@ -2,9 +2,11 @@
 // The bytes behind committed digests, each checked on the way in: lists, edges, states, data.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "aftune/trace/adapter_start.h"
 #include "aftune/trace/list.h"
 #include "aftune/trace/run_folder.h"
 #include "aftune/trace/store.h"
@@ -37,6 +39,10 @@ class Openings {
   /// Requires: step_block == 0 or stored.
   Result<train::BlockState> state(std::uint32_t block, std::uint64_t step_block) const;
 
+  /// Base and first adapters of a LoRA run, compared with the contract at the first call.
+  /// Requires: contract.adapter. Errors: those of AdapterStart.
+  Result<const AdapterStart*> adapter_start() const;
+
   /// One edge tensor; `list` is that step's, `index` in edge_places().
   Result<Tensor> edge(const EdgePlace& place, const StepList& list, std::size_t index) const;
 
@@ -53,8 +59,9 @@ class Openings {
 
  private:
   Openings(const RunFolder& run, const Contract& contract, const std::vector<std::string>& entries,
-           Store store);
+           Store store, ThreadPool* pool);
   Result<std::string> list_text(std::uint64_t position) const;
+  Result<TensorMap> first_parameters(std::uint32_t block) const;
   Result<train::BlockState> base_state(std::uint32_t block, const StateList& list) const;
   Result<train::BlockState> stored_state(std::uint32_t block, const StateList& list,
                                          std::uint64_t step_block) const;
@@ -65,6 +72,8 @@ class Openings {
   const std::vector<std::string>& entries_;
   Timeline timeline_;
   Store store_;
+  ThreadPool* pool_;
+  mutable std::shared_ptr<const AdapterStart> adapter_start_;  // once it was asked for
 };
 
 }  // namespace aftune::trace

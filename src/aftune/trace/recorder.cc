@@ -178,7 +178,8 @@ Status Recorder::record_step(std::uint64_t step, std::vector<std::uint64_t> rows
 Result<Digest> Recorder::model_root(const TensorSpec& table, const Digest& table_digest,
                                     const std::optional<Digest>& salt) const {
   std::map<std::string, RootedTensor, std::less<>> tensors;
-  tensors[table.name] = {table.dtype, table.shape, table_digest};
+  // The base of adapters is bound by the contract.
+  if (!contract_.adapter) tensors[table.name] = {table.dtype, table.shape, table_digest};
   for (std::uint32_t block = 0; block < last_states_.size(); ++block) {
     const auto specs = state_tensors(contract_, block);
     for (std::size_t i = 0; i < specs.size(); ++i) {

@@ -49,7 +49,8 @@ class Recorder final : public train::StepObserver {
   /// Waits until everything posted is durable.
   Status drain() { return worker_.drain(); }
 
-  /// The model root of the last states. Requires: drain() after the last record_states().
+  /// The model root of the last states, or their adapter root. Requires: drain() after the last
+  /// record_states().
   [[nodiscard]] Result<Digest> model_root(const TensorSpec& table, const Digest& table_digest,
                                           const std::optional<Digest>& salt) const;
   /// The last entry and the final checkpoint, durable on return.

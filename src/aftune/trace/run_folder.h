@@ -13,6 +13,8 @@ struct RunFolder {
   [[nodiscard]] Path contract() const { return root / "contract.json"; }
   [[nodiscard]] Path lock() const { return root / "lock"; }
   [[nodiscard]] Path base() const { return root / "base"; }
+  /// The first adapter, where the contract binds a folder of it.
+  [[nodiscard]] Path adapter() const { return root / "adapter"; }
   [[nodiscard]] Path data() const { return root / "data.jsonl"; }
   [[nodiscard]] Path log() const { return root / "log"; }
   [[nodiscard]] Path store() const { return root / "store"; }

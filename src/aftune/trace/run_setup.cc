@@ -7,7 +7,9 @@
 
 #include "aftune/base/log_line.h"
 #include "aftune/crypto/blake3.h"
+#include "aftune/model/adapter_folder.h"
 #include "aftune/model/model_folder.h"
+#include "aftune/trace/adapter_start.h"
 #include "aftune/trace/model_root.h"
 
 namespace aftune::trace {
@@ -42,24 +44,43 @@ Status place_once(const Path& from, const Path& to) {
 
 /// Repeats what an interrupted set-up left undone; whole files stay, altered ones are told.
 Status place_inputs(const SignedContract& contract, const RunFolder& run, const Path& model,
-                    const Path& data) {
+                    const Path& data, const Path& adapter) {
   AFTUNE_TRY(make_folders(run.base()));
   AFTUNE_TRY(place_once(model / "model.safetensors", run.base() / "model.safetensors"));
   for (const BoundFile& file : contract.contract.companions) {
     AFTUNE_TRY(check_bound_file(file, model));
     AFTUNE_TRY(place_once(model / file.path, run.base() / file.path));
   }
+  if (contract.contract.adapter && contract.contract.adapter->initial) {
+    AFTUNE_TRY(make_folders(run.adapter()));
+    for (const char* name : {model::kAdapterConfig, model::kAdapterWeights}) {
+      AFTUNE_TRY(place_once(adapter / name, run.adapter() / name));
+    }
+  }
   return place_once(data, run.data());
+}
+
+Result<std::vector<train::BlockState>> load_adapters(const Contract& contract, const Path& base,
+                                                     const std::optional<Digest>& salt,
+                                                     const Path& adapter) {
+  AFTUNE_TRY(const AdapterStart start, AdapterStart::open(contract, base, adapter, salt));
+  std::vector<train::BlockState> states;
+  for (std::uint32_t block = 0; block < contract.partition().block_count; ++block) {
+    AFTUNE_TRY(TensorMap parameters, start.first(block));
+    states.push_back(train::initial_state(contract.training.optimizer, std::move(parameters)));
+    AFTUNE_TRY(states.back().frozen, start.frozen(block));
+  }
+  return states;
 }
 
 }  // namespace
 
 Status prepare_run_folder(const SignedContract& contract, const RunFolder& run, const Path& model,
-                          const Path& data, Existing existing) {
+                          const Path& data, Existing existing, const Path& adapter) {
   if (is_empty_or_absent(run.root)) {
     AFTUNE_TRY(make_folders(run.root));
     AFTUNE_TRY(write_new_file(run.contract(), as_bytes(contract.envelope)));
-    return place_inputs(contract, run, model, data);
+    return place_inputs(contract, run, model, data, adapter);
   }
   Result<std::string> found = read_text_file(run.contract(), kMaxEnvelopeBytes);
   if (!found) {
@@ -77,7 +98,7 @@ Status prepare_run_folder(const SignedContract& contract, const RunFolder& run, 
                  fmt::format("{} holds this contract's run already: go on with --resume",
                              run.root.string())};
   }
-  return place_inputs(contract, run, model, data);
+  return place_inputs(contract, run, model, data, adapter);
 }
 
 Status prepare_unrecorded_folder(const RunFolder& run) {
@@ -89,7 +110,9 @@ Status prepare_unrecorded_folder(const RunFolder& run) {
 
 Result<std::vector<train::BlockState>> load_base(const Contract& contract, const Path& base,
                                                  const SideInputs& inputs,
-                                                 const std::optional<Digest>& salt) {
+                                                 const std::optional<Digest>& salt,
+                                                 const Path& adapter) {
+  if (contract.adapter) return load_adapters(contract, base, salt, adapter);
   AFTUNE_TRY(const model::ModelFolder folder, model::open_model_folder(base));
   if (!(folder.config == contract.architecture)) {
     return Error{Code::kCorrupt,

@@ -97,11 +97,12 @@ Result<SideInputs> SideInputs::open(const Contract& contract, const Path& data, 
   AFTUNE_TRY(check_vocabulary(contract, tokenizer, base));
   AFTUNE_TRY(Tensor table, open_table(contract, base));
   const Digest table_digest = crypto::blake3(table.bytes());
-  auto parts = std::make_unique<Parts>(Parts{std::move(rows),
-                                             std::move(tokenizer),
-                                             {contract.architecture, std::move(table)},
-                                             table_digest,
-                                             nullptr});
+  auto parts = std::make_unique<Parts>(
+      Parts{std::move(rows),
+            std::move(tokenizer),
+            {contract.architecture, std::move(table), contract.lora(), contract.dropout_key()},
+            table_digest,
+            nullptr});
   parts->batches =
       std::make_unique<train::BatchSource>(contract.batch, contract.text, contract.order,
                                            contract.seed(), parts->data, parts->tokenizer);

@@ -185,10 +185,11 @@ Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engin
   std::optional<Digest> root_salt;
   if (!contract.base_public) root_salt = SaltSource(job.key, contract.run_id).root_salt();
   AFTUNE_TRY(std::vector<train::BlockState> base,
-             load_base(contract, job.model, inputs, root_salt));
+             load_base(contract, job.model, inputs, root_salt, job.adapter));
   std::optional<FileLock> lock;
   if (job.recording == Recording::kOn) {
-    AFTUNE_TRY(prepare_run_folder(job.contract, job.run, job.model, job.data, job.existing));
+    AFTUNE_TRY(
+        prepare_run_folder(job.contract, job.run, job.model, job.data, job.existing, job.adapter));
     AFTUNE_TRY(FileLock held, FileLock::acquire(job.run.lock()));
     lock.emplace(std::move(held));
     if (root_salt) {

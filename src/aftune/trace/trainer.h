@@ -37,6 +37,7 @@ struct TrainJob {
   Recording recording = Recording::kOn;
   std::function<void(const StepProgress&)> on_step;
   StoreEncoding encoding = StoreEncoding::kRaw;
+  Path adapter = {};  // the folder of the first adapter, where the contract binds one
 };
 
 enum class RunEnd { kClosed, kAlreadyClosed, kAborted };

@@ -207,7 +207,7 @@ class StoreLies : public EncodedStoreTest {
 /// What a flipped bit of a header leads to.
 Code code_of_flip(Encoding encoding, std::size_t place) {
   if (encoding == Encoding::kDelta && place >= 24 && place < 56) return Code::kNotFound;  // base
-  return place >= 19 && place < 24 ? Code::kInvalidInput : Code::kCorrupt;  // a size over the limit
+  return place == 19 || place == 20 ? Code::kInvalidInput : Code::kCorrupt;  // over 4 MiB
 }
 
 TEST_F(StoreLies, ABitFlippedInAnyPart) {
@@ -218,8 +218,8 @@ TEST_F(StoreLies, ABitFlippedInAnyPart) {
     const std::string honest = testing::get(file);
     const ByteBuffer plain = must(store_.get(digest, kLimit));
     std::vector<std::size_t> places = {honest.size() / 2, honest.size() - 1};
-    for (std::size_t i = 0; i < 90; ++i) places.push_back(i);  // header, lengths, first frame
-    for (std::size_t i = 1; i < 32; ++i) places.push_back(i * (honest.size() / 32));
+    for (std::size_t i = 0; i < 80; ++i) places.push_back(i);  // header, lengths, first frame
+    for (std::size_t i = 1; i < 16; ++i) places.push_back(i * (honest.size() / 16));
     for (const std::size_t place : places) {
       if (place >= honest.size()) continue;
       testing::flip_bit(file, place);

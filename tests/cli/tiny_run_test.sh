@@ -245,6 +245,33 @@ case_closed_run_without_its_model_is_told() {
   expect 2 "is closed, but not whole" "$tiny/run.sh" "$work/t"
 }
 
+# stats counts all that there is; gc takes left-overs and keeps evidence that can be asked for.
+case_store_is_measured_and_cleared() {
+  run_tiny "$work/t"
+  local run="$work/t/run"
+  "$AFTUNE" store stats --run "$run" --json >"$work/stats.json" 2>/dev/null || fail stats
+  python3 - "$work/stats.json" <<'EOF' || fail "what the store holds: $(cat "$work/stats.json")"
+import json, sys
+stats = json.load(open(sys.argv[1]))
+parts = {"activations", "gradients", "parameters", "first_moments", "second_moments", "lists", "log"}
+assert set(stats) == parts | {"all"}, set(stats)
+for member in ("bytes", "stored_bytes", "objects"):
+    assert stats["all"][member] == sum(stats[part][member] for part in parts), member
+assert all(0 < stats[part]["stored_bytes"] <= stats[part]["bytes"] for part in parts)
+EOF
+  echo half >"$run/store/00.tmp-0011"
+  expect 0 "would be removed: 1 files, 5 bytes" "$AFTUNE" store gc --run "$run" --dry-run
+  [[ -e $run/store/00.tmp-0011 ]] || fail "--dry-run removed something"
+  expect 0 ": all of it stays" "$AFTUNE" store gc --run "$run"
+  [[ ! -e $run/store/00.tmp-0011 ]] || fail "a left-over stays"
+  mkdir -p "$run/challenges"
+  echo "{}" >"$run/challenges/x.json"
+  expect 2 "x.json" "$AFTUNE" store gc --run "$run"
+  rm -r "$run/challenges"
+  expect 0 "none missing" "$AFTUNE" store check --run "$run"
+  expect 0 "ACCEPT" "$AFTUNE" audit "$tiny/contract.json" --run "$run" --all
+}
+
 # Every lie of the gallery on copies of the tiny run; the run itself and its folder stay as they are.
 case_attack_accepts_no_lie() {
   run_tiny "$work/t"

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "aftune/audit/exchange.h"
+#include "aftune/audit/retention.h"
 #include "aftune/base/log_line.h"
 #include "aftune/cli/commands.h"
 #include "aftune/cli/contract_file.h"
@@ -57,6 +58,13 @@ Status challenge(const ChallengeArgs& args) {
   return ok();
 }
 
+/// What an answered challenge may need must stay until the client has its verdict.
+Status keep_challenge(const trace::RunFolder& run, const audit::SignedChallenge& challenge) {
+  const Path file = audit::open_challenge_file(run, challenge.digest);
+  AFTUNE_TRY(make_folders(file.parent_path()));
+  return write_file(file, as_bytes(challenge.envelope));
+}
+
 Status answer(const AnswerArgs& args) {
   AFTUNE_TRY(const trace::SignedContract contract, load_signed_contract(args.contract));
   const trace::Contract& terms = contract.contract;
@@ -66,6 +74,7 @@ Status answer(const AnswerArgs& args) {
   AFTUNE_TRY(const audit::Manifest manifest, audit::make_answer({args.run}, terms, asked));
   const std::string envelope = audit::sign_manifest(manifest, key.key, terms.provider.name);
   AFTUNE_TRY(const auto opened, audit::open_manifest(envelope, terms, asked.digest));
+  AFTUNE_TRY(keep_challenge({args.run}, asked));
   AFTUNE_TRY(write_new_file(args.out, as_bytes(envelope)));
   std::cout << opened.digest.hex() << '\n';
   log_line(fmt::format(
@@ -92,7 +101,8 @@ Command add_challenge(CLI::App& app) {
                   "A witness's folder, a folder of its notes or one note; may stand many times")
       ->type_name("DIR|FILE")
       ->allow_extra_args(false);
-  cmd->add_option("--count", args->count, "Ask for more blocks than the policy")
+  cmd->add_option("--count", args->count,
+                  "Ask for so many blocks; at least the policy's number, at most all")
       ->check(check_whole_number);
   cmd->add_option("-o,--out", args->out, "Challenge to write; must not exist")->required();
   return {[cmd] { return cmd->parsed(); },

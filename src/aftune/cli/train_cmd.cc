@@ -17,7 +17,7 @@ namespace aftune::cli {
 namespace {
 
 struct Args {
-  std::string contract, run, key, model, data;
+  std::string contract, run, key, model, data, encoding = "raw";
   bool resume = false, no_record = false, quiet = false;
   MachineArgs machine;
   std::string adapter;
@@ -77,14 +77,16 @@ Result<trace::TrainReport> train(const Args& args) {
   AFTUNE_TRY(const codec::KeyFile key, codec::read_key_file(args.key));
   AFTUNE_TRY(const Machine machine, make_machine(args.machine));
   ProgressPrinter printer;
-  trace::TrainJob job{contract,
-                      {args.run},
-                      key.key,
-                      args.model,
-                      args.data,
-                      args.resume ? trace::Existing::kResume : trace::Existing::kRefuse,
-                      args.no_record ? trace::Recording::kOff : trace::Recording::kOn,
-                      {}};
+  trace::TrainJob job{
+      contract,
+      {args.run},
+      key.key,
+      args.model,
+      args.data,
+      args.resume ? trace::Existing::kResume : trace::Existing::kRefuse,
+      args.no_record ? trace::Recording::kOff : trace::Recording::kOn,
+      {},
+      args.encoding == "raw" ? trace::StoreEncoding::kRaw : trace::StoreEncoding::kAuto};
   if (!args.quiet) job.on_step = [&](const trace::StepProgress& p) { printer.print(p); };
   job.adapter = args.adapter;
   return trace::train_run(job, machine.engine);
@@ -127,6 +129,9 @@ Command add_train(CLI::App& app) {
   auto* resume = cmd->add_flag("--resume", args->resume, "Go on with an interrupted run");
   cmd->add_flag("--no-record", args->no_record, "Train only: no log, no evidence")
       ->excludes(resume);
+  cmd->add_option("--encoding", args->encoding,
+                  "How objects lie on the disk: raw as they are, auto is smaller (default: raw)")
+      ->check(CLI::IsMember({"raw", "auto"}));
   cmd->add_flag("--quiet", args->quiet, "No line for each step");
   add_machine_options(*cmd, args->machine);
   return {[cmd] { return cmd->parsed(); }, [args] { return run_train(*args); }};

@@ -31,6 +31,8 @@ const std::vector<Arguments> kCommands = {{"import"},
                                           {"store", "get"},
                                           {"attack"},
                                           {"generate"},
+                                          {"receipt", "verify"},
+                                          {"receipt", "make"},
                                           {"env"}};
 
 Arguments with(Arguments command, const Arguments& more) {

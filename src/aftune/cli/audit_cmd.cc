@@ -17,6 +17,7 @@
 #include "aftune/cli/document_files.h"
 #include "aftune/cli/machine.h"
 #include "aftune/cli/out_file.h"
+#include "aftune/cli/receipt_audit_cmd.h"
 #include "aftune/cli/value_checks.h"
 #include "aftune/codec/key_file.h"
 
@@ -29,6 +30,7 @@ struct Args {
   std::uint64_t count = 0;
   bool all = false, json = false;
   MachineArgs machine;
+  ReceiptAuditArgs receipt;
 };
 
 constexpr const char* kStatementType = "application/vnd.in-toto+json";
@@ -157,7 +159,32 @@ Result<Exit> reproduce(const Args& args, const trace::Contract& contract) {
   return tell_reproduction(reported, verdict);
 }
 
+/// What an audit of a run needs and one of a receipt does not.
+Status check_needed(const Args& args) {
+  for (const auto& [name, value] : {std::pair{"contract", &args.contract}, {"--run", &args.run}}) {
+    if (value->empty()) return Error{Code::kInvalidInput, fmt::format("{} is required", name)};
+  }
+  return ok();
+}
+
+Exit run_for_receipt(const Args& args) {
+  const bool of_a_run = !args.blocks.empty() || !args.witnesses.empty();
+  for (const std::string* value :
+       {&args.run, &args.delivered, &args.data, &args.challenge, &args.manifest, &args.reproduce}) {
+    if (value->empty() && !of_a_run) continue;
+    return report("audit", Error{Code::kInvalidInput,
+                                 "--receipt goes with none of --run, --delivered, --data, --block, "
+                                 "--witness, --challenge, --manifest and --reproduce"});
+  }
+  ReceiptAuditArgs receipt = args.receipt;
+  receipt.files.contract = args.contract;
+  return run_receipt_audit(
+      receipt, {args.secret, args.key, args.out, args.count, args.all, args.json, args.machine});
+}
+
 Exit run_audit(const Args& args) {
+  if (!args.receipt.files.receipt.empty()) return run_for_receipt(args);
+  if (const Status needed = check_needed(args); !needed) return report("audit", needed.error());
   if (!args.manifest.empty() && args.challenge.empty() && args.reproduce.empty()) {
     return report("audit",
                   Error{Code::kInvalidInput, "--manifest needs --challenge or --reproduce"});
@@ -195,9 +222,11 @@ Command add_audit(CLI::App& app) {
       "Examples:\n  aftune audit contract.json --run run --secret client.secret --delivered "
       "run/model\n"
       "  aftune audit contract.json --run run --all --data data.jsonl -o verdict.json --key "
-      "keys/client.key\n  aftune audit contract.json --run run --block 0,1 --block 3,0");
-  cmd->add_option("contract", args->contract, "Contract signed by both sides")->required();
-  cmd->add_option("--run", args->run, "The run folder that the provider hands over")->required();
+      "keys/client.key\n  aftune audit contract.json --run run --block 0,1 --block 3,0\n"
+      "  aftune audit --receipt receipt.json --proof receipt.tlog-proof --answer answer.json "
+      "--server server.pub --model model --openings serving --all");
+  cmd->add_option("contract", args->contract, "Contract signed by both sides");
+  cmd->add_option("--run", args->run, "The run folder that the provider hands over");
   auto* secret = cmd->add_option("--secret", args->secret,
                                  "The client's secret: replays the blocks that it draws");
   auto* all = cmd->add_flag("--all", args->all, "Replay every block");
@@ -228,6 +257,7 @@ Command add_audit(CLI::App& app) {
                               "Verdict to write (DSSE, in-toto Statement); must not exist");
   cmd->add_option("--key", args->key, "The verifier's private key: signs the verdict")->needs(out);
   cmd->add_flag("--json", args->json, "Print the statement instead of the text");
+  add_receipt_audit_options(*cmd, args->receipt);
   add_machine_options(*cmd, args->machine);
   return {[cmd] { return cmd->parsed(); }, [args] { return run_audit(*args); }};
 }

@@ -35,5 +35,6 @@ Command add_env(CLI::App& app);
 Command add_witness(CLI::App& app);
 Command add_challenge(CLI::App& app);
 Command add_answer(CLI::App& app);
+Command add_receipt(CLI::App& app);
 
 }  // namespace aftune::cli

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "aftune/attack/gallery_run.h"
 #include "aftune/codec/json.h"
 #include "aftune/crypto/blake3.h"
 #include "aftune/model/adapter_folder.h"
@@ -263,6 +264,29 @@ TEST(AdapterLies, AnAdapterEditedBetweenStepBlocks) {
   };
   EXPECT_TRUE(rejected(caught(grid(), lies),
                        {"state", "layer block 1, step block 0", "q_proj.lora_B.weight"}));
+}
+
+TEST(AdapterLies, OfTheGalleryAreCaught) {
+  const Path work = fresh_path("gallery");
+  std::filesystem::create_directory(work);
+  const std::vector<std::string> only = {
+      "frozen weights changed",           "adapters scaled otherwise than agreed",
+      "adapters of two layers exchanged", "an adapter replaced inside a step block",
+      "first adapter not the agreed one", "another model swapped in"};
+  const attack::GalleryRequest request{grid().contract(),
+                                       grid().honest_run(),
+                                       {},
+                                       work,
+                                       attack::Begin::kFirstStep,
+                                       only,
+                                       1'800'000'000,
+                                       {}};
+  const auto report = must(attack::run_gallery(request, engine()));
+  EXPECT_EQ(report.lies.size(), only.size());
+  for (const attack::LieOutcome& lie : report.lies) {
+    EXPECT_EQ(lie.why_not, "") << lie.lie;
+    EXPECT_TRUE(lie.caught()) << lie.lie << ": " << lie.cause;
+  }
 }
 
 TEST(AdapterLies, FullTrainingShownForAdapters) {

@@ -7,12 +7,8 @@
 namespace aftune::attack {
 namespace {
 
-constexpr const char* kNoAdapter = "the run trains no adapters";
-
-/// Told only where there are adapters.
 Lie about_adapters(std::string row, std::string name, std::function<Lies(const Ground&)> hooks) {
   return {std::move(row), std::move(name), [hooks](const Ground& ground) -> Result<Told> {
-            if (!ground.contract().adapter) return Told{kNoAdapter, {}, false, 0};
             AFTUNE_TRY(ground.retell(hooks(ground)));
             return Told{};
           }};
@@ -86,6 +82,14 @@ std::vector<Lie> adapter_lies() {
                          add_noise(adapter_of(states[block], ".lora_B.weight"));
                        });
                      }),
+      {"T28", "first adapter not the agreed one",
+       [](const Ground& g) -> Result<Told> {
+         AFTUNE_TRY(g.relist(g.timeline().position_of_state(0, 0), [](auto& list) {
+           codec::Json& first = list.at("tensors").array()->front();
+           (*first.object())["digest"] = std::string(64, '0');
+         }));
+         return Told{};
+       }},
   };
 }
 

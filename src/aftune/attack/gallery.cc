@@ -30,9 +30,13 @@ Status Ground::relist(std::uint64_t position,
   return copy.sign(twin.contract, twin.key);
 }
 
-std::vector<Lie> gallery() {
+std::vector<Lie> gallery(const trace::Contract& contract) {
   std::vector<Lie> all = searched_lies();
   for (auto&& more : {training_lies(), shown_lies()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  if (contract.adapter) {
+    const std::vector<Lie> more = adapter_lies();
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

@@ -51,13 +51,13 @@ struct Lie {
 
 /// Computed: the provider trains otherwise than agreed and commits to what it made.
 std::vector<Lie> training_lies();
-/// The part of them that is about adapters beside frozen weights.
+/// About adapters beside frozen weights: only for runs that train them.
 std::vector<Lie> adapter_lies();
 /// Searched for: what a tolerance would let through, with the size of the change.
 std::vector<Lie> searched_lies();
 /// Shown: the log, its lists, or what is handed over for them is not what was made.
 std::vector<Lie> shown_lies();
-/// All of them.
-std::vector<Lie> gallery();
+/// All of them that this contract is about.
+std::vector<Lie> gallery(const trace::Contract& contract);
 
 }  // namespace aftune::attack

@@ -145,7 +145,7 @@ Result<GalleryReport> run_gallery(const GalleryRequest& request, const numerics:
   say(fmt::format("auditing all {} blocks of the honest twin", report.blocks_total));
   AFTUNE_TRY(check_twin(request, twin, engine, report));
   std::uint64_t count = 0;
-  for (const Lie& lie : gallery()) {
+  for (const Lie& lie : gallery(request.contract)) {
     if (!wanted(request, lie)) continue;
     const Ground ground{
         twin, engine, report.from_step_block, {request.work / fmt::format("lie-{}", ++count)}};

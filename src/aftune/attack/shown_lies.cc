@@ -60,13 +60,6 @@ std::vector<Lie> list_lies() {
          }));
          return moments ? Told{} : Told{"plain SGD has no optimizer state", {}, false, 0};
        }},
-      {"T28", "first adapter not the agreed one",
-       [](const Ground& g) -> Result<Told> {
-         if (!g.contract().adapter) return Told{"the run trains no adapters", {}, false, 0};
-         AFTUNE_TRY(
-             g.relist(first_state(g), [](auto& list) { other_digest(item(list, "tensors", 0)); }));
-         return Told{};
-       }},
       relisted("T27", "a file delivered that nobody agreed on", close_of,
                [](auto& list) {
                  list.at("files").array()->emplace_back(Json::Object{

@@ -327,7 +327,7 @@ std::vector<Lie> data_lies() {
 
 std::vector<Lie> training_lies() {
   std::vector<Lie> all = rule_lies();
-  for (auto&& more : {data_lies(), edge_lies(), state_lies(), adapter_lies()}) {
+  for (auto&& more : {data_lies(), edge_lies(), state_lies()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

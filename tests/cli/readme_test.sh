@@ -39,7 +39,7 @@ check_mention() {
   shift 2
   case "${command[0]}" in
     -*) return ;;
-    contract | log | store) if [[ ${1-} == [a-z]* && $1 != *[./]* ]]; then command+=("$1"); fi ;;
+    contract | log | receipt | store) if [[ ${1-} == [a-z]* && $1 != *[./]* ]]; then command+=("$1"); fi ;;
   esac
   help=$(help_of "${command[@]}") || { wrong "$page: there is no \"aftune ${command[*]}\""; return; }
   for word; do

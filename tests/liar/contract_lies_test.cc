@@ -202,7 +202,7 @@ TEST(ContractLies, ALogByAnotherKey) {
       must(tlog::LogWriter::open(run.folder().log(), w.contract().origin(), other.provider_key()));
   for (const std::string& entry : run.entries) must(log.append(entry));
   must(log.sign());
-  EXPECT_TRUE(rejected(w.audit_all(run.folder()), {"log", "log", "not signed by"}));
+  EXPECT_TRUE(rejected(w.audit_all(run.folder()), {"log", "log", "not one valid signature of"}));
 }
 
 TEST(ContractLies, T33ASecondCloseAfterTheDraw) {

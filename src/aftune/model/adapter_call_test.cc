@@ -5,7 +5,10 @@
 #include <cmath>
 
 #include "aftune/model/adapter_folder.h"
+#include "aftune/model/lora.h"
+#include "aftune/model/segment_call.h"
 #include "aftune/model/tiny_llama_testing.h"
+#include "aftune/numerics/dropout.h"
 
 namespace aftune::model {
 namespace {
@@ -210,6 +213,32 @@ TEST(Adapters, DropoutIsOfTheStepAndMicroBatchAndOnlyInTraining) {
   const auto with = logits();
   adapted.llama.lora->dropout = 0;
   EXPECT_EQ(logits(), with);
+}
+
+/// Only the first token has a target, so of A's gradient only the columns that its mask keeps are
+/// not zero: they show the mask of each target of the last layer.
+TEST(Adapters, EachTargetHasTheMaskOfItsPlace) {
+  TestEngine engine;
+  Adapted adapted(Embeddings::kUntied, 0.5);
+  adapted.batch = testing::random_batch(adapted.llama.config, 1, 6, 4);
+  for (std::size_t i = 1; i < 6; ++i) adapted.batch.targets[i] = numerics::kIgnoredLabel;
+  adapted.batch.counted = 1;
+  adapted.batch.step = 7;
+  adapted.batch.index = 2;
+  const auto at = adapted.gradients(engine);
+  ASSERT_TRUE(at);
+  for (const char* part : {"self_attn.v_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"}) {
+    const std::string weight = std::string("model.layers.1.") + part + ".weight";
+    const Tensor& gradient = at->gradients.find(lora_a_name(weight))->second;
+    const std::size_t width = gradient.shape()[1];
+    Tensor mask = Tensor::zeros({6, width});
+    for (float& value : mask.f32()) value = 1;
+    numerics::dropout(engine, {adapted.llama.dropout_key, 2, lora_place(weight), 7, 0.5},
+                      matrix(mask), matrix(mask));
+    for (std::size_t column = 0; column < width; ++column) {
+      EXPECT_EQ(gradient.f32()[column] != 0, mask.f32()[column] != 0) << weight << " " << column;
+    }
+  }
 }
 
 TEST(Adapters, GradientsWithDropoutFollowTheLoss) {

@@ -55,6 +55,22 @@ TEST(Answer, A7WhatIsListedAndDidNotArriveIsNotTheProvidersFault) {
   expect_open(no_base.audited(whole), "base/model.safetensors");
 }
 
+/// Its end is compared with nothing: it would have met no lie there.
+TEST(Answer, ADrawnBlockWhoseListDidNotArriveAchievedNothing) {
+  Asked lost;
+  EXPECT_FALSE(lost.audited(lost.manifest()).achieved.empty());
+  const Manifest whole = lost.manifest();
+  const BlockIndex drawn = lost.challenge.blocks[0];
+  const trace::Timeline timeline(lost.contract);
+  const std::uint64_t end = timeline.position_of_state(drawn.layer_block, drawn.step_block + 1);
+  const Digest list = must(list_digests(lost.contract, lost.log.entries)).at(end - 1);
+  std::filesystem::remove(
+      must(trace::Store::open(lost.run.store(), trace::Store::Open::kExisting)).path_of(list));
+  const Verdict verdict = lost.audited(whole);
+  expect_open(verdict, "1 of what the manifest lists did not arrive");
+  EXPECT_TRUE(verdict.achieved.empty()) << verdict_text(verdict);
+}
+
 TEST(Answer, T4WhatIsNeededAndNotListedIsRejected) {
   const Digest list = must(list_digests(watched_job().contract(), Asked().log.entries)).at(3);
   const Asked asked;

@@ -193,13 +193,14 @@ Outcome outcome_of(const Verdict& verdict, const RunFacts& facts) {
   return enough ? Outcome::kAccept : Outcome::kInconclusive;
 }
 
-/// What the draw was worth, where each of the chosen blocks was replayed and nothing was found.
+/// What the draw was worth, where each of the chosen blocks held. One that could not be compared
+/// to its end would have met nothing.
 void tell_achieved(const trace::Contract& contract, std::size_t chosen, Verdict& verdict) {
   const bool fair = verdict.drawn_by == DrawnBy::kSecret || verdict.drawn_by == DrawnBy::kAll;
-  const auto replayed = static_cast<std::size_t>(
+  const auto held = static_cast<std::size_t>(
       std::count_if(verdict.blocks.begin(), verdict.blocks.end(),
-                    [](const ReplayedBlock& block) { return !block.rebuilt_only; }));
-  if (!fair || chosen == 0 || replayed != chosen || verdict.outcome == Outcome::kReject) return;
+                    [](const ReplayedBlock& block) { return block.held && !block.rebuilt_only; }));
+  if (!fair || chosen == 0 || held != chosen || verdict.outcome == Outcome::kReject) return;
   verdict.achieved = achieved_by(contract, chosen);
 }
 

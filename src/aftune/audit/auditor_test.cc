@@ -164,7 +164,11 @@ TEST(Audit, APrivateBaseIsAcceptedByItsRootSalt) {
   put(job.run().root_salt(), trace::testing::digest_of("guess").hex() + "\n");
   EXPECT_EQ(audit(request).outcome, Outcome::kReject);
   std::filesystem::remove(job.run().root_salt());
-  EXPECT_EQ(audit(request).outcome, Outcome::kReject);
+  const Verdict absent = audit(request);
+  EXPECT_EQ(absent.outcome, Outcome::kReject);
+  for (const Finding& finding : absent.findings) {
+    EXPECT_EQ(finding.check, Check::kMissing) << "no root is another one: " << finding.message;
+  }
 }
 
 TEST(Audit, AnotherTokenizerThanAgreedIsHeldAgainstTheProvider) {

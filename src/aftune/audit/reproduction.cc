@@ -126,6 +126,15 @@ bool is_same(const Finding& a, const Finding& b) {
   return placed && a.check == b.check && a.committed == b.committed && a.recomputed == b.recomputed;
 }
 
+/// A split view, told from its other side: the verdict has both notes, and the second verifier may
+/// be shown either log. What contradicts it is then the note of the log that was judged.
+bool is_other_side(const ReportedReject& reported, const Finding& finding, const Verdict& verdict) {
+  const bool split = finding.check == Check::kLog && !finding.committed.empty() &&
+                     !reported.other_checkpoint.empty();
+  return split && !verdict.other_checkpoint_note.empty() &&
+         verdict.other_checkpoint_note == reported.checkpoint_note;
+}
+
 }  // namespace
 
 Result<ReportedReject> read_reject(std::string_view envelope, const trace::Contract& contract) {
@@ -190,6 +199,7 @@ Status ask_again(const ReportedReject& reported, std::string_view manifest, Audi
 std::vector<Finding> not_found_again(const ReportedReject& reported, const Verdict& verdict) {
   std::vector<Finding> out;
   for (const Finding& finding : reported.findings) {
+    if (is_other_side(reported, finding, verdict)) continue;
     const auto same = [&finding](const Finding& other) { return is_same(finding, other); };
     if (std::none_of(verdict.findings.begin(), verdict.findings.end(), same)) {
       out.push_back(finding);

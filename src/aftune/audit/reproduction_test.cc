@@ -169,5 +169,30 @@ TEST(Reject, CarriesWhatConvictsWithoutAReplay) {
   EXPECT_EQ(not_found_again(reported, audited_again(split, without)).size(), 1U);
 }
 
+/// The provider shows the second verifier the other of its two logs: the verdict has both notes.
+TEST(Reject, ForASplitViewIsReproducedOverEitherLog) {
+  const Asked honest;
+  Asked liar;
+  const auto lie = [&](std::size_t size, const std::string& entry) {
+    std::vector<std::string> entries = liar.log.entries;
+    entries.resize(size);
+    entries.back() = entry;
+    tlog::GrowingTree tree;
+    for (const std::string& one : entries) tree.append(tlog::leaf_hash(as_bytes(one)));
+    return tlog::encode_note(tlog::sign_checkpoint(
+        {liar.contract.origin(), tree.size(), tree.root()}, liar.job.provider));
+  };
+  for (const std::size_t size : {std::size_t{3}, liar.log.entries.size()}) {
+    ReportedReject reported;
+    reported.checkpoint_note = lie(size, "another");
+    reported.other_checkpoint = honest.log.checkpoint_note;
+    reported.findings = {{Check::kLog, "final checkpoint", "two logs", "ab", "cd"}};
+    EXPECT_TRUE(not_found_again(reported, audited_again(honest, reported)).empty()) << size;
+    // A note that the shown log goes on from contradicts nothing.
+    reported.checkpoint_note = lie(size, liar.log.entries[size - 1]);
+    EXPECT_EQ(not_found_again(reported, audited_again(honest, reported)).size(), 1U) << size;
+  }
+}
+
 }  // namespace
 }  // namespace aftune::audit

@@ -21,8 +21,10 @@ struct RunFacts {
   std::uint64_t abort_position = 0;
   /// Only files that the contract implies: other names are never looked up.
   std::optional<trace::CloseList> close;
-  /// Digests of the last states' parameters, by name; complete if the run closed.
+  /// Digests of the last states' parameters, by name.
   std::map<std::string, trace::RootedTensor, std::less<>> last_parameters;
+  /// The run closed and each list of a last state could be read: what is absent is no other model.
+  bool last_complete = false;
 };
 
 /// Entries in order and of the right shape, up to a close or an abort.

@@ -181,6 +181,17 @@ TEST(Gallery, ARunThatIsItselfALieIsRefused) {
   const auto report = attack::run_gallery(request, engine());
   ASSERT_FALSE(report);
   EXPECT_NE(report.error().what.find("the run itself is not accepted"), std::string::npos);
+  EXPECT_NE(report.error().what.find("REJECT: [rule] step 1: learning rate"), std::string::npos)
+      << report.error().what;
+}
+
+TEST(Gallery, AWordThatMeansNoLieIsRefusedBesideOneThatDoes) {
+  const World& w = world(fine());
+  const GalleryRequest request{w.contract(),       w.honest_run(), {},   fresh_path("gallery"),
+                               Begin::kLastStates, {"T33", "T99"}, kNow, {}};
+  const auto report = attack::run_gallery(request, engine());
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().what, "no lie of the gallery is called T99");
 }
 
 TEST(Gallery, ARunThatIsNotClosedIsRefused) {

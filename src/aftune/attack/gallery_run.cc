@@ -33,10 +33,17 @@ Status check_twin(const GalleryRequest& request, const Twin& twin, const numeric
   AFTUNE_TRY(const audit::Verdict verdict, audit::audit_run(honest, engine));
   report.honest_seconds = seconds_since(start);
   if (verdict.outcome == audit::Outcome::kAccept) return ok();
-  return Error{
-      Code::kInvalidInput,
-      fmt::format("the run itself is not accepted, so that lies beside it show nothing:\n{}",
-                  audit::verdict_text(verdict))};
+  std::string why;
+  if (!verdict.findings.empty()) {
+    const audit::Finding& first = verdict.findings.front();
+    why = fmt::format(": [{}] {}: {}", audit::check_name(first.check), first.place, first.message);
+  } else if (!verdict.unchecked.empty()) {
+    why = ": " + verdict.unchecked.front();
+  }
+  return Error{Code::kInvalidInput,
+               fmt::format("the run itself is not accepted, so that lies beside it show nothing: "
+                           "{}{}",
+                           audit::outcome_name(verdict.outcome), why)};
 }
 
 void take_verdict(const audit::Verdict& verdict, const trace::RunFolder& run, LieOutcome& out) {
@@ -110,11 +117,26 @@ std::string progress_text(const LieOutcome& lie) {
                      lie.relative_l2 ? fmt::format(", relative L2 {:.2e}", *lie.relative_l2) : "");
 }
 
+bool is_called(const Lie& lie, const std::string& word) {
+  return lie.row == word || lie.name.find(word) != std::string::npos;
+}
+
 bool wanted(const GalleryRequest& request, const Lie& lie) {
   return request.only.empty() ||
-         std::any_of(request.only.begin(), request.only.end(), [&](const std::string& word) {
-           return lie.row == word || lie.name.find(word) != std::string::npos;
-         });
+         std::any_of(request.only.begin(), request.only.end(),
+                     [&](const std::string& word) { return is_called(lie, word); });
+}
+
+/// A word that means no lie would look like a lie that was told and caught.
+Status check_words(const trace::Contract& contract, const std::vector<std::string>& words) {
+  const std::vector<Lie> lies = gallery(contract);
+  for (const std::string& word : words) {
+    if (std::none_of(lies.begin(), lies.end(),
+                     [&](const Lie& lie) { return is_called(lie, word); })) {
+      return Error{Code::kInvalidInput, fmt::format("no lie of the gallery is called {}", word)};
+    }
+  }
+  return ok();
 }
 
 }  // namespace
@@ -133,6 +155,7 @@ Result<GalleryReport> run_gallery(const GalleryRequest& request, const numerics:
   const auto say = [&](const std::string& line) {
     if (request.on_progress) request.on_progress(line);
   };
+  AFTUNE_TRY(check_words(request.contract, request.only));
   AFTUNE_TRY(const Twin twin,
              take_over(request.contract, request.run, request.data, request.work / "honest"));
   const trace::Timeline timeline(request.contract);

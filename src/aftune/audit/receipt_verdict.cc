@@ -17,8 +17,6 @@ namespace {
 using codec::Json;
 
 constexpr std::size_t kShownFindings = 8;
-constexpr std::uint64_t kMaxVerdict = std::uint64_t{64} << 20;
-constexpr std::string_view kStatementType = "application/vnd.in-toto+json";
 
 const char* headline(const ReceiptVerdict& verdict) {
   switch (verdict.outcome) {
@@ -32,20 +30,6 @@ const char* headline(const ReceiptVerdict& verdict) {
   return "";
 }
 
-std::string drawn_by(const ReceiptVerdict& verdict) {
-  switch (verdict.drawn_by) {
-    case DrawnBy::kNone:
-      return "none";
-    case DrawnBy::kHand:
-      return "hand";
-    case DrawnBy::kSecret:
-      return "secret";
-    case DrawnBy::kAll:
-      return "all";
-  }
-  return "?";
-}
-
 std::string blocks_text(const ReceiptVerdict& verdict) {
   std::string drawn, rebuilt;
   std::size_t count = 0;
@@ -56,8 +40,9 @@ std::string blocks_text(const ReceiptVerdict& verdict) {
     if (!block.rebuilt_only) ++count;
     seconds += block.seconds;
   }
-  std::string out = fmt::format("  replayed   {} of {} layer blocks:{} ({:.2f} s); chosen by: {}\n",
-                                count, verdict.blocks_total, drawn, seconds, drawn_by(verdict));
+  std::string out =
+      fmt::format("  replayed   {} of {} layer blocks:{} ({:.2f} s); chosen by: {}\n", count,
+                  verdict.blocks_total, drawn, seconds, drawn_name(verdict.drawn_by));
   if (!rebuilt.empty()) {
     out += fmt::format("  rebuilt    layer blocks{} to make edges that are not there\n", rebuilt);
   }
@@ -96,7 +81,7 @@ Json predicate(const ReceiptVerdict& verdict) {
                       {"blocks_total", Json(verdict.blocks_total)},
                       {"checkpoint", Json(verdict.checkpoint_note)},
                       {"decisions", Json(verdict.decisions)},
-                      {"drawn_by", Json(drawn_by(verdict))},
+                      {"drawn_by", Json(drawn_name(verdict.drawn_by))},
                       {"findings", Json(std::move(findings))},
                       {"model_root", Json(verdict.model_root.hex())},
                       {"not_handed_over", Json(verdict.not_handed_over)},
@@ -169,11 +154,11 @@ Result<TrainingVerdict> read_training_verdict(std::string_view text,
                                               const trace::Contract& contract,
                                               const receipt::Statement& statement) {
   AFTUNE_TRY(receipt::check_training(statement, contract));
-  AFTUNE_TRY(const codec::Dsse envelope, codec::decode_dsse(text, kStatementType, kMaxVerdict));
+  AFTUNE_TRY(const codec::Dsse envelope, codec::decode_dsse(text, kVerdictType, kMaxVerdictBytes));
   if (!envelope.signed_by(contract.verifier.key)) {
     return not_this_run("not signed by the contract's verifier");
   }
-  AFTUNE_TRY(const Json json, codec::parse_json(envelope.payload, {.bytes = kMaxVerdict}));
+  AFTUNE_TRY(const Json json, codec::parse_json(envelope.payload, {.bytes = kMaxVerdictBytes}));
   AFTUNE_TRY(codec::JsonReader reader, codec::JsonReader::open(json, "verdict"));
   AFTUNE_TRY(const std::string type, reader.string("predicateType"));
   if (type != "urn:aftune:verdict:1") return not_this_run("of another kind");

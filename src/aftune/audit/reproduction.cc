@@ -15,9 +15,6 @@ namespace {
 
 using codec::Json;
 
-constexpr const char* kStatementType = "application/vnd.in-toto+json";
-constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 20;
-
 Error invalid(std::string what) { return {Code::kInvalidInput, "verdict: " + std::move(what)}; }
 
 /// A member that must be there and be a string.
@@ -139,9 +136,10 @@ bool is_other_side(const ReportedReject& reported, const Finding& finding, const
 
 Result<ReportedReject> read_reject(std::string_view envelope, const trace::Contract& contract) {
   AFTUNE_TRY(const codec::Dsse dsse,
-             codec::decode_dsse(envelope, kStatementType, kMaxBytes).in("verdict"));
-  AFTUNE_TRY(const Json statement,
-             codec::parse_json(dsse.payload, {.bytes = kMaxBytes, .depth = 8}).in("verdict"));
+             codec::decode_dsse(envelope, kVerdictType, kMaxVerdictBytes).in("verdict"));
+  AFTUNE_TRY(
+      const Json statement,
+      codec::parse_json(dsse.payload, {.bytes = kMaxVerdictBytes, .depth = 8}).in("verdict"));
   if (!is_of(statement, contract))
     return invalid("it is not of contract " + contract.digest().hex());
   const Json* predicate = statement.find("predicate");

@@ -17,20 +17,6 @@ using codec::Json;
 constexpr std::size_t kShownFindings = 8;
 constexpr std::string_view kVerifier = "aftune 0.1.0, exact arithmetic 1";
 
-std::string_view drawn_name(DrawnBy by) {
-  switch (by) {
-    case DrawnBy::kNone:
-      return "none";
-    case DrawnBy::kHand:
-      return "hand";
-    case DrawnBy::kSecret:
-      return "secret";
-    case DrawnBy::kAll:
-      return "all";
-  }
-  return "?";
-}
-
 std::string block_list(const Verdict& verdict, bool rebuilt) {
   std::string out;
   for (const ReplayedBlock& block : verdict.blocks) {
@@ -212,6 +198,20 @@ Json predicate(const Verdict& verdict) {
 }
 
 }  // namespace
+
+std::string_view drawn_name(DrawnBy by) {
+  switch (by) {
+    case DrawnBy::kNone:
+      return "none";
+    case DrawnBy::kHand:
+      return "hand";
+    case DrawnBy::kSecret:
+      return "secret";
+    case DrawnBy::kAll:
+      return "all";
+  }
+  return "?";
+}
 
 std::string_view outcome_name(Outcome outcome) {
   switch (outcome) {

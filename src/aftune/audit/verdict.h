@@ -71,6 +71,12 @@ struct EntryProof {
 };
 
 enum class DrawnBy { kNone, kHand, kSecret, kAll };
+std::string_view drawn_name(DrawnBy by);  // "none", "hand", "secret", "all"
+
+/// The DSSE payload type of a signed verdict, on a run or a receipt, and the most bytes it may
+/// have.
+inline constexpr std::string_view kVerdictType = "application/vnd.in-toto+json";
+inline constexpr std::uint64_t kMaxVerdictBytes = std::uint64_t{64} << 20;
 
 struct Verdict {
   Outcome outcome = Outcome::kInconclusive;

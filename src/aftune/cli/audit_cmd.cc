@@ -33,8 +33,6 @@ struct Args {
   ReceiptAuditArgs receipt;
 };
 
-constexpr const char* kStatementType = "application/vnd.in-toto+json";
-
 std::optional<Path> path_if(const std::string& text) {
   if (text.empty()) return std::nullopt;
   return Path(text);
@@ -54,7 +52,7 @@ Result<std::optional<codec::KeyFile>> prepare_verdict(const Args& args,
 Status write_verdict(const Args& args, const std::optional<codec::KeyFile>& key,
                      const std::string& verifier, const codec::Json& statement) {
   if (args.out.empty()) return ok();
-  codec::Dsse envelope{kStatementType, codec::canonical_json(statement), {}};
+  codec::Dsse envelope{std::string(audit::kVerdictType), codec::canonical_json(statement), {}};
   if (key) {
     envelope.sign(key->key, verifier);
   } else {
@@ -115,18 +113,6 @@ Result<audit::Verdict> audit_it(const Args& args, const trace::Contract& contrac
   return audit::audit_run(request, machine.engine);
 }
 
-Exit exit_of(audit::Outcome outcome) {
-  switch (outcome) {
-    case audit::Outcome::kAccept:
-      return Exit::kOk;
-    case audit::Outcome::kReject:
-      return Exit::kRejected;
-    case audit::Outcome::kInconclusive:
-      return Exit::kUnchecked;
-  }
-  return Exit::kUnchecked;
-}
-
 /// What must be said of findings that did not come again.
 Exit tell_reproduction(const audit::ReportedReject& reported, const audit::Verdict& verdict) {
   const auto lost = audit::not_found_again(reported, verdict);
@@ -150,8 +136,7 @@ Exit tell_reproduction(const audit::ReportedReject& reported, const audit::Verdi
 
 /// A second verifier's way to a REJECT: the same openings, the blocks that did not hold.
 Result<Exit> reproduce(const Args& args, const trace::Contract& contract) {
-  constexpr std::uint64_t kMaxVerdict = std::uint64_t{64} << 20;
-  AFTUNE_TRY(const std::string text, read_text_file(args.reproduce, kMaxVerdict));
+  AFTUNE_TRY(const std::string text, read_text_file(args.reproduce, audit::kMaxVerdictBytes));
   AFTUNE_TRY(const audit::ReportedReject reported,
              audit::read_reject(text, contract).in(args.reproduce));
   AFTUNE_TRY(const audit::Verdict verdict, audit_it(args, contract, &reported));

@@ -23,4 +23,16 @@ Exit report(const char* command, const Error& error) {
   return Exit::kUsage;
 }
 
+Exit exit_of(audit::Outcome outcome) {
+  switch (outcome) {
+    case audit::Outcome::kAccept:
+      return Exit::kOk;
+    case audit::Outcome::kReject:
+      return Exit::kRejected;
+    case audit::Outcome::kInconclusive:
+      return Exit::kUnchecked;
+  }
+  return Exit::kUnchecked;
+}
+
 }  // namespace aftune::cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "aftune/audit/verdict.h"
 #include "aftune/base/result.h"
 
 namespace aftune::cli {
@@ -15,5 +16,8 @@ enum class Exit : int {
 
 /// Prints "aftune COMMAND: message" to stderr and picks the code.
 Exit report(const char* command, const Error& error);
+
+/// The code of a verdict's outcome: only ACCEPT is 0.
+Exit exit_of(audit::Outcome outcome);
 
 }  // namespace aftune::cli

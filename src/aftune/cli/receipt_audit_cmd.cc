@@ -15,9 +15,6 @@
 namespace aftune::cli {
 namespace {
 
-constexpr const char* kStatementType = "application/vnd.in-toto+json";
-constexpr std::uint64_t kMaxVerdict = std::uint64_t{64} << 20;
-
 /// What the audit goes by besides the documents.
 Result<audit::ReceiptVerdict> audit_it(const ReceiptAuditArgs& args,
                                        const SharedAuditArgs& shared) {
@@ -37,7 +34,8 @@ Result<audit::ReceiptVerdict> audit_it(const ReceiptAuditArgs& args,
     if (!files.contract) {
       return Error{Code::kInvalidInput, "--training-verdict needs the contract of the run"};
     }
-    AFTUNE_TRY(const std::string text, read_text_file(args.training_verdict, kMaxVerdict));
+    AFTUNE_TRY(const std::string text,
+               read_text_file(args.training_verdict, audit::kMaxVerdictBytes));
     AFTUNE_TRY(request.training, audit::read_training_verdict(text, *files.contract,
                                                               files.presented.receipt.statement)
                                      .in(args.training_verdict));
@@ -47,7 +45,7 @@ Result<audit::ReceiptVerdict> audit_it(const ReceiptAuditArgs& args,
 
 Status write_verdict(const SharedAuditArgs& shared, const codec::Json& statement) {
   if (shared.out.empty()) return ok();
-  codec::Dsse envelope{kStatementType, codec::canonical_json(statement), {}};
+  codec::Dsse envelope{std::string(audit::kVerdictType), codec::canonical_json(statement), {}};
   if (!shared.key.empty()) {
     AFTUNE_TRY(const codec::KeyFile key, codec::read_key_file(shared.key));
     envelope.sign(key.key, key.name);
@@ -93,15 +91,7 @@ Exit run_receipt_audit(const ReceiptAuditArgs& args, const SharedAuditArgs& shar
   }
   const Status wrote = write_verdict(shared, statement);
   if (!wrote) return report("audit", wrote.error());
-  switch (verdict->outcome) {
-    case audit::Outcome::kAccept:
-      return Exit::kOk;
-    case audit::Outcome::kReject:
-      return Exit::kRejected;
-    case audit::Outcome::kInconclusive:
-      return Exit::kUnchecked;
-  }
-  return Exit::kUnchecked;
+  return exit_of(verdict->outcome);
 }
 
 }  // namespace aftune::cli

@@ -34,6 +34,7 @@ grid: {{layers_per_block: {layers}, steps_per_block: {steps}, state_interval: 2}
 audit: {{blocks: 1, secret: client.secret, weights_disclosed: true}}
 keys: {{client: keys/client.pub, provider: keys/provider.pub, verifier: keys/client.pub}}
 """
+LORA = "lora: {{r: {rank}, lora_alpha: {alpha}, target_modules: all-linear, initial: adapter}}\n"
 
 
 def say(text):
@@ -59,6 +60,8 @@ class Comparison:
         """data.jsonl and questions.json; refuses a folder that was made with other settings."""
         names = ("model", "data", "held_out", "steps", "samples", "sequence", "rate", "questions")
         settings = {name: str(getattr(self.args, name)) for name in names}
+        if self.args.lora_rank:
+            settings["lora_rank"] = str(self.args.lora_rank)
         kept = self.folder / "settings.json"
         if kept.exists() and json.loads(kept.read_text()) != settings:
             raise Trouble(f"{kept} has other settings: choose another --dir")
@@ -83,12 +86,19 @@ class Comparison:
             folder.mkdir()
             drawn = {name: hashlib.sha256(f"compare-training {name} {seed}".encode()).hexdigest()
                      for name in ("run_id", "client", "provider")}
-            bench_sources.sign(self.program, folder, JOB.format(
+            lora = self.first_adapter(folder, seed) if self.args.lora_rank else ""
+            bench_sources.sign(self.program, folder, lora + JOB.format(
                 model=self.model, data=self.folder / "data.jsonl", pad=self.args.pad,
                 sequence=self.args.sequence, samples=self.args.samples, steps=self.args.steps,
                 rate=self.args.rate, layers=self.layers(), **drawn), self.cores)
         shown = self.aftune(folder, "contract", "show", "contract.json")
         return folder, json.loads(shown)
+
+    def first_adapter(self, folder, seed):
+        """Writes it, by PEFT; what the job says of it."""
+        rank = self.args.lora_rank
+        self.torch("adapter", self.model, folder / "adapter", rank, seed)
+        return LORA.format(rank=rank, alpha=2 * rank)
 
     def layers(self):
         with open(self.model / "config.json", encoding="utf-8") as file:
@@ -105,8 +115,10 @@ class Comparison:
     def run_x16(self, folder, batches):
         """Trains and records; the run's committed batches must be ours."""
         shutil.rmtree(folder / "run", ignore_errors=True)
+        adapter = ("--adapter", "adapter") if self.args.lora_rank else ()
         self.aftune(folder, "train", "contract.json", "--run", "run", "--key", "keys/provider.key",
-                    "--model", self.model, "--data", self.folder / "data.jsonl", "--quiet")
+                    "--model", self.model, "--data", self.folder / "data.jsonl", "--quiet",
+                    *adapter)
         metrics = comparison_data.read_rows(folder / "run/metrics.jsonl")
         self.check_batches(folder, batches)
         return {"losses": [float(m["loss"]) for m in metrics],
@@ -127,11 +139,16 @@ class Comparison:
         (folder / "batches.json").write_text(json.dumps(batches))
         out = folder / side
         shutil.rmtree(out, ignore_errors=True)
+        adapter = (folder / "adapter",) if self.args.lora_rank else ()
         return self.torch("train", side, self.model, folder / "batches.json", out,
-                          self.args.rate), out
+                          self.args.rate, *adapter), out
 
-    def evaluated(self, model):
-        answer = self.torch("evaluate", model, self.folder / "questions.json")
+    def evaluated(self, trained=None):
+        """The base, or what was trained from it: a model, or an adapter to it."""
+        is_whole = trained and not self.args.lora_rank
+        adapter = (trained,) if trained and self.args.lora_rank else ()
+        answer = self.torch("evaluate", trained if is_whole else self.model,
+                            self.folder / "questions.json", *adapter)
         return {"held_out": answer["loss"], "accuracy": answer["accuracy"]}
 
     def finish(self, result):
@@ -161,7 +178,7 @@ class Comparison:
         self.prepare()
         done = {(r["side"], r["seed"]) for r in self.finished()}
         if ("base", 0) not in done:
-            self.finish({"side": "base", "seed": 0, **self.evaluated(self.model)})
+            self.finish({"side": "base", "seed": 0, **self.evaluated()})
         for seed in range(1, self.args.seeds + 1):
             for side in self.args.sides:
                 if (side, seed) not in done:

@@ -96,6 +96,9 @@ TEST_F(EncodedStoreTest, EveryEncodingGivesBackWhatWasPut) {
   for (const Store* store : {&static_cast<const Store&>(store_), &pooled}) {
     EXPECT_EQ(must(store->get(planes, kLimit)), first);
     EXPECT_EQ(must(store->get(delta, kLimit)), second);
+    ByteBuffer in_place(second.size());
+    ASSERT_TRUE(store->get_into(delta, in_place));
+    EXPECT_EQ(in_place, second);
     EXPECT_EQ(as_text(must(store->get(zst, kLimit))), text);
     EXPECT_EQ(as_text(must(store->get(raw, kLimit))), "short");
   }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "aftune/crypto/blake3.h"
 #include "aftune/model/model_folder.h"
 #include "aftune/trace/entry.h"
 #include "aftune/trace/state_view.h"
@@ -120,7 +119,7 @@ Result<train::BlockState> Openings::stored_state(std::uint32_t block, const Stat
   train::BlockState state;
   const auto tensors = state_tensors(contract_, block);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    Tensor tensor(tensors[i].spec.dtype, tensors[i].spec.shape);
+    Tensor tensor = Tensor::unwritten(tensors[i].spec.dtype, tensors[i].spec.shape);
     const std::string label = tensor_label(block, step_block, tensors[i]);
     AFTUNE_TRY(read_object(list.digests[i], label, tensor));
     part_of(state, tensors[i].role).emplace(tensors[i].spec.name, std::move(tensor));
@@ -129,24 +128,18 @@ Result<train::BlockState> Openings::stored_state(std::uint32_t block, const Stat
 }
 
 Status Openings::read_object(const Digest& digest, const std::string& label, Tensor& into) const {
-  AFTUNE_TRY(const ByteBuffer bytes, store_.get(digest, into.bytes().size()).in(label));
-  if (bytes.size() != into.bytes().size()) {
-    return Error{Code::kCorrupt, fmt::format("{} has {} bytes, dtype and shape need {}", label,
-                                             bytes.size(), into.bytes().size())};
-  }
-  std::copy(bytes.begin(), bytes.end(), into.mutable_bytes().begin());
-  return ok();
+  return store_.get_into(digest, into.mutable_bytes()).in(label);
 }
 
 Result<Tensor> Openings::edge(const EdgePlace& place, const StepList& list,
                               std::size_t index) const {
-  Tensor tensor(Dtype::kF32, place.shape);
+  Tensor tensor = Tensor::unwritten(Dtype::kF32, place.shape);
   AFTUNE_TRY(read_object(list.edges[index], describe_edge(place.id), tensor));
   return tensor;
 }
 
 Result<Tensor> Openings::tensor(const Digest& digest, const TensorSpec& spec) const {
-  Tensor tensor(spec.dtype, spec.shape);
+  Tensor tensor = Tensor::unwritten(spec.dtype, spec.shape);
   AFTUNE_TRY(read_object(digest, spec.name, tensor));
   return tensor;
 }

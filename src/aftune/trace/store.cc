@@ -212,6 +212,25 @@ Result<ByteBuffer> Store::get(const Digest& digest, std::uint64_t limit_bytes) c
                                            data.size(), found.hex())};
 }
 
+/// Whether a raw file holds the object and `out` has it now.
+bool Store::read_raw(const Digest& digest, std::span<std::uint8_t> out) const {
+  if (encoding_of(digest).value_or(Encoding::kRaw) != Encoding::kRaw) return false;
+  Result<FileReader> file = FileReader::open(path_of(digest, Encoding::kRaw));
+  return file && file->size() == out.size() && file->read(out).has_value() &&
+         digest_of(out) == digest;
+}
+
+Status Store::get_into(const Digest& digest, std::span<std::uint8_t> out) const {
+  if (read_raw(digest, out)) return ok();  // without a second copy in memory
+  AFTUNE_TRY(const ByteBuffer data, get(digest, out.size()));
+  if (data.size() != out.size()) {
+    return Error{Code::kCorrupt, fmt::format("object {} has {} bytes, dtype and shape need {}",
+                                             digest.hex(), data.size(), out.size())};
+  }
+  std::copy(data.begin(), data.end(), out.begin());
+  return ok();
+}
+
 Result<std::vector<Store::Link>> Store::open_chain(const Digest& digest,
                                                    std::uint64_t limit_bytes) const {
   std::vector<Link> out;

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,9 @@ class Store {
   /// object, if the file is none of its encoding or decodes to bytes of another digest;
   /// kInvalidInput over `limit_bytes`; kUnavailable.
   [[nodiscard]] Result<ByteBuffer> get(const Digest& digest, std::uint64_t limit_bytes) const;
+  /// The same into `out`, which must have just its size; where it fails, what `out` holds is
+  /// unspecified. Errors: as get(); kCorrupt for an object of another size.
+  Status get_into(const Digest& digest, std::span<std::uint8_t> out) const;
 
   /// The address of `data`: BLAKE3, on the pool if there is one.
   [[nodiscard]] Digest digest_of(Bytes data) const;
@@ -90,6 +94,7 @@ class Store {
   [[nodiscard]] Result<ObjectHeader> header_of(const Digest& digest, Encoding encoding) const;
   [[nodiscard]] bool whole_there(const Digest& digest, std::uint64_t size) const;
   Result<std::vector<Link>> open_chain(const Digest& digest, std::uint64_t limit_bytes) const;
+  [[nodiscard]] bool read_raw(const Digest& digest, std::span<std::uint8_t> out) const;
   Result<ByteBuffer> decode(const Digest& digest, std::uint64_t limit_bytes) const;
   Status write(const Digest& digest, Bytes data, const PutHint& hint);
   /// The base's bytes, and its place in `header`; nothing if it is of no use.

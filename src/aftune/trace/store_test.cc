@@ -79,6 +79,22 @@ TEST_F(StoreTest, MissingAndLargeObjectsAreToldApart) {
   EXPECT_TRUE(store_.get(digest, 5));
 }
 
+TEST_F(StoreTest, ReadsIntoPlaceOnlyWhatIsTheObject) {
+  const Digest digest = put("hello");
+  ByteBuffer out(5);
+  ASSERT_TRUE(store_.get_into(digest, out));
+  EXPECT_EQ(as_text(out), "hello");
+  ByteBuffer longer(6), shorter(4);
+  EXPECT_EQ(store_.get_into(digest, longer).error().code, Code::kCorrupt);
+  EXPECT_EQ(store_.get_into(digest, shorter).error().code, Code::kInvalidInput);
+  EXPECT_EQ(store_.get_into(address("x"), out).error().code, Code::kNotFound);
+  testing::flip_bit(store_.path_of(digest), 2);
+  const Status altered = store_.get_into(digest, out);
+  ASSERT_FALSE(altered);
+  EXPECT_EQ(altered.error().code, Code::kCorrupt);
+  EXPECT_NE(altered.error().what.find(digest.hex()), std::string::npos);
+}
+
 TEST_F(StoreTest, AFolderInAnObjectsPlaceIsNoObject) {
   std::filesystem::create_directories(store_.path_of(address("x")));
   EXPECT_FALSE(store_.has(address("x")));

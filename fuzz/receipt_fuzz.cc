@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first byte says which document the rest is.
+#include "aftune/receipt/openai_body.h"
 #include "aftune/receipt/receipt.h"
 #include "fuzz/fuzz.h"
 
@@ -15,6 +16,17 @@ bool decode(std::string_view text) {
   return true;
 }
 
+/// What an endpoint takes makes a request that a receipt can hold.
+bool decode_body(std::string_view text) {
+  const auto body = receipt::read_openai_body(text);
+  if (!body) return false;
+  receipt::Request request = body->request;
+  request.input = receipt::input_digest(Digest(), body->input);
+  const auto again = receipt::Request::parse(request.json(), "request");
+  AFTUNE_CHECK(again && *again == request, "a body was taken whose request is none");
+  return true;
+}
+
 }  // namespace
 
 bool decode_one(Bytes input) {
@@ -27,6 +39,8 @@ bool decode_one(Bytes input) {
       return decode<receipt::Answer>(text);
     case 's':
       return decode<receipt::Statement>(text);
+    case 'o':
+      return decode_body(text);
     case 't':
       return receipt::template_of(text).has_value();
     default:

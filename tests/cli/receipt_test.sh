@@ -84,6 +84,8 @@ expect 2 "--proof is required" "$AFTUNE" receipt verify a/receipt.json
 expect 2 "goes with none of --run" "${audit[@]}" --run t/run --all
 expect 2 "contract is required" "$AFTUNE" audit --run t/run
 expect 2 "--model is required" "$AFTUNE" audit --receipt a/receipt.json
+# The key of the verdict is looked at first: a slip must not cost an audit.
+expect 2 "nokey.key" "$AFTUNE" audit --receipt nowhere.json -o v.json --key nokey.key
 expect 2 "not the secret" "${audit[@]}" --secret t/client.secret
 expect 1 "[model-root]" "$AFTUNE" audit --receipt a/receipt.json --proof a/receipt.tlog-proof \
   --answer a/answer.json --server keys/server.pub --model t/base --openings serving --all

@@ -16,10 +16,9 @@
 #include "aftune/cli/contract_file.h"
 #include "aftune/cli/document_files.h"
 #include "aftune/cli/machine.h"
-#include "aftune/cli/out_file.h"
 #include "aftune/cli/receipt_audit_cmd.h"
 #include "aftune/cli/value_checks.h"
-#include "aftune/codec/key_file.h"
+#include "aftune/cli/verdict_file.h"
 
 namespace aftune::cli {
 namespace {
@@ -38,27 +37,18 @@ std::optional<Path> path_if(const std::string& text) {
   return Path(text);
 }
 
-/// What the end of the audit needs, looked at before it: a slip must not cost the whole of it.
+/// The verifier's key, under the name that the contract has it.
 Result<std::optional<codec::KeyFile>> prepare_verdict(const Args& args,
                                                       const trace::Contract& contract) {
-  if (!args.out.empty()) AFTUNE_TRY(check_out_file(args.out));
-  if (args.key.empty()) return std::optional<codec::KeyFile>();
-  AFTUNE_TRY(codec::KeyFile key, codec::read_key_file(args.key));
-  if (key.key.public_key() == contract.verifier.key) return std::optional(std::move(key));
-  return Error{Code::kInvalidInput, fmt::format("{} is not the key of the contract's verifier ({})",
-                                                args.key, contract.verifier.name)};
-}
-
-Status write_verdict(const Args& args, const std::optional<codec::KeyFile>& key,
-                     const std::string& verifier, const codec::Json& statement) {
-  if (args.out.empty()) return ok();
-  codec::Dsse envelope{std::string(audit::kVerdictType), codec::canonical_json(statement), {}};
-  if (key) {
-    envelope.sign(key->key, verifier);
-  } else {
-    log_line("the verdict is not signed: no --key was given");
+  AFTUNE_TRY(std::optional<codec::KeyFile> key, cli::prepare_verdict(args.out, args.key));
+  if (!key) return key;
+  if (key->key.public_key() != contract.verifier.key) {
+    return Error{Code::kInvalidInput,
+                 fmt::format("{} is not the key of the contract's verifier ({})", args.key,
+                             contract.verifier.name)};
   }
-  return write_new_file(args.out, as_bytes(codec::encode_dsse(envelope)));
+  key->name = contract.verifier.name;
+  return key;
 }
 
 /// The challenge, the provider's answer and what witnesses say of them.
@@ -191,10 +181,8 @@ Exit run_audit(const Args& args) {
   } else {
     std::cout << audit::verdict_text(*verdict) << std::flush;
   }
-  if (const Status wrote = write_verdict(args, *key, contract->contract.verifier.name, statement);
-      !wrote) {
-    return report("audit", wrote.error());
-  }
+  const Status wrote = write_verdict(args.out, *key, statement);
+  if (!wrote) return report("audit", wrote.error());
   return exit_of(verdict->outcome);
 }
 

@@ -36,5 +36,6 @@ Command add_witness(CLI::App& app);
 Command add_challenge(CLI::App& app);
 Command add_answer(CLI::App& app);
 Command add_receipt(CLI::App& app);
+Command add_serve(CLI::App& app);
 
 }  // namespace aftune::cli

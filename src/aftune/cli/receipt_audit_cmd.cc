@@ -8,9 +8,7 @@
 
 #include "aftune/audit/receipt_audit.h"
 #include "aftune/base/log_line.h"
-#include "aftune/cli/out_file.h"
-#include "aftune/codec/dsse.h"
-#include "aftune/codec/key_file.h"
+#include "aftune/cli/verdict_file.h"
 
 namespace aftune::cli {
 namespace {
@@ -43,18 +41,6 @@ Result<audit::ReceiptVerdict> audit_it(const ReceiptAuditArgs& args,
   return audit::audit_receipt(request, machine.engine);
 }
 
-Status write_verdict(const SharedAuditArgs& shared, const codec::Json& statement) {
-  if (shared.out.empty()) return ok();
-  codec::Dsse envelope{std::string(audit::kVerdictType), codec::canonical_json(statement), {}};
-  if (!shared.key.empty()) {
-    AFTUNE_TRY(const codec::KeyFile key, codec::read_key_file(shared.key));
-    envelope.sign(key.key, key.name);
-  } else {
-    log_line("the verdict is not signed: no --key was given");
-  }
-  return write_new_file(shared.out, as_bytes(codec::encode_dsse(envelope)));
-}
-
 }  // namespace
 
 void add_receipt_audit_options(CLI::App& command, ReceiptAuditArgs& args) {
@@ -76,10 +62,8 @@ void add_receipt_audit_options(CLI::App& command, ReceiptAuditArgs& args) {
 }
 
 Exit run_receipt_audit(const ReceiptAuditArgs& args, const SharedAuditArgs& shared) {
-  if (!shared.out.empty()) {
-    const Status writable = check_out_file(shared.out);
-    if (!writable) return report("audit", writable.error());
-  }
+  const auto key = prepare_verdict(shared.out, shared.key);
+  if (!key) return report("audit", key.error());
   const auto verdict = audit_it(args, shared);
   if (!verdict) return report("audit", verdict.error());
   const codec::Json statement = audit::receipt_verdict_statement(*verdict);
@@ -89,7 +73,7 @@ Exit run_receipt_audit(const ReceiptAuditArgs& args, const SharedAuditArgs& shar
   } else {
     std::cout << audit::receipt_verdict_text(*verdict) << std::flush;
   }
-  const Status wrote = write_verdict(shared, statement);
+  const Status wrote = write_verdict(shared.out, *key, statement);
   if (!wrote) return report("audit", wrote.error());
   return exit_of(verdict->outcome);
 }

@@ -10,24 +10,22 @@
 #include "aftune/base/log_line.h"
 #include "aftune/base/random.h"
 #include "aftune/cli/commands.h"
-#include "aftune/cli/contract_file.h"
-#include "aftune/cli/machine.h"
 #include "aftune/cli/receipt_files.h"
+#include "aftune/cli/received_answer.h"
+#include "aftune/cli/serving_place.h"
 #include "aftune/cli/value_checks.h"
-#include "aftune/codec/key_file.h"
 #include "aftune/serve/server.h"
-#include "aftune/serve/training_link.h"
 
 namespace aftune::cli {
 namespace {
 
 struct AskArgs {
-  std::string folder, serving, key, prompt, out, audit_secret, contract, run;
-  std::uint64_t max_tokens = 48, seed = 0, layers_per_block = 3, edge_interval = 1;
+  ServingArgs place;
+  std::string prompt, out, audit_secret;
+  std::uint64_t max_tokens = 48, seed = 0;
   double temperature = 0, top_p = 1, penalty = 1;
   std::uint32_t top_k = 0;
   bool chat = false, has_seed = false;
-  MachineArgs machine;
 };
 
 Exit run_verify(const ReceiptArgs& args) {
@@ -50,8 +48,9 @@ Exit run_verify(const ReceiptArgs& args) {
                                                 : given.statement.training
                                                     ? "stated, NOT COMPARED: no contract was given"
                                                     : "none stated")
-            << fmt::format("  request    {}\n",
-                           args.request.empty() ? "NOT COMPARED: no --request" : "compared")
+            << fmt::format("  request    {}\n", args.request.empty() && args.asked.empty()
+                                                    ? "NOT COMPARED: no --request or --asked"
+                                                    : "compared")
             << fmt::format("  answer     {} tokens, finished by {}; seed: {}\n", body.output_tokens,
                            receipt::finish_name(body.finish),
                            receipt::seed_kind_name(body.seed.kind));
@@ -90,52 +89,20 @@ Result<serve::Ask> ask_of(const AskArgs& args) {
   return ask;
 }
 
-/// All files of an answer, in a folder that must not have them.
 Status write_receipted(const Path& folder, const serve::Receipted& given) {
-  AFTUNE_TRY(make_folders(folder));
   const std::string request = codec::canonical_json(given.receipt.body.request.json());
-  AFTUNE_TRY(write_new_file(folder / "receipt.json", as_bytes(given.receipt_text)));
-  AFTUNE_TRY(write_new_file(folder / "receipt.tlog-proof", as_bytes(given.proof_text)));
-  AFTUNE_TRY(write_new_file(folder / "request.json", as_bytes(request)));
-  return write_new_file(folder / "answer.json", as_bytes(given.answer.text()));
-}
-
-/// The folder of the log, and what it states.
-Result<serve::ServingLog> open_log(const AskArgs& args, const receipt::ServedModel& model,
-                                   const crypto::PrivateKey& key, ThreadPool& pool) {
-  receipt::Statement statement =
-      receipt::statement_of(model, {static_cast<std::uint32_t>(args.layers_per_block),
-                                    static_cast<std::uint32_t>(args.edge_interval)});
-  std::optional<Digest> salt;
-  if (!args.run.empty()) {
-    AFTUNE_TRY(const trace::SignedContract contract, load_signed_contract(args.contract));
-    AFTUNE_TRY(serve::TrainingLink link, serve::link_to_training(contract.contract, {args.run}));
-    statement.training = std::move(link.trained);
-    salt = link.root_salt;
-    statement.model_salted = salt.has_value();
-    statement.model_root = receipt::root_of(model, salt, pool);
-    AFTUNE_TRY(receipt::check_training(statement, contract.contract));
-  } else {
-    statement.model_root = receipt::root_of(model, std::nullopt, pool);
-  }
-  return serve::ServingLog::open(args.serving, std::move(statement), key, salt);
+  return write_answer_files(folder,
+                            {given.receipt_text, given.proof_text, given.answer.text(), request});
 }
 
 Result<std::string> answer_one(const AskArgs& args) {
-  AFTUNE_TRY(const Machine machine, make_machine(args.machine));
-  AFTUNE_TRY(const codec::KeyFile key, codec::read_key_file(args.key));
-  AFTUNE_TRY(const receipt::ServedModel model, receipt::open_served_model(args.folder));
   AFTUNE_TRY(serve::Ask ask, ask_of(args));
-  AFTUNE_TRY(serve::ServingLog log, open_log(args, model, key.key, *machine.pool));
+  AFTUNE_TRY(const auto place, open_serving_place(args.place));
+  serve::ServingLog& log = *place->log;
   AFTUNE_TRY(serve::Task task,
-             serve::task_of(std::move(ask), log.statement(), model.tokenizer, log.secret()));
-  const model::Llama llama{model.folder.config,
-                           Tensor::copy_of(*model.folder.tables.find(model::kInvFreqName))};
-  AFTUNE_TRY(const model::Decoder decoder,
-             model::Decoder::create(machine.engine, llama, [&](const std::string& name) {
-               return *model.folder.parameters.find(name);
-             }));
-  serve::Generator generator(machine.engine, decoder, model.tokenizer, log.statement(), {});
+             serve::task_of(std::move(ask), log.statement(), place->model.tokenizer, log.secret()));
+  serve::Generator generator(place->machine.engine, *place->decoder, place->model.tokenizer,
+                             log.statement(), {});
   Result<serve::Generated> made = Error{Code::kUnavailable, "no answer"};
   generator.add(std::move(task),
                 {{}, [&](Result<serve::Generated> one) { made = std::move(one); }});
@@ -155,6 +122,44 @@ Exit run_ask(const AskArgs& args) {
   return Exit::kOk;
 }
 
+struct UnpackArgs {
+  std::string response, out;
+};
+
+Status unpack(const UnpackArgs& args) {
+  AFTUNE_TRY(const std::string text, read_text_file(args.response, kMaxReceived));
+  AFTUNE_TRY(const ReceivedAnswer received, read_received(text).in(args.response));
+  return write_answer_files(args.out, received);
+}
+
+Exit run_unpack(const UnpackArgs& args) {
+  const Status done = unpack(args);
+  return done ? Exit::kOk : report("receipt unpack", done.error());
+}
+
+Exit run_secret(const std::string& file) {
+  const auto commitment = secret_commitment(file);
+  if (!commitment) return report("receipt secret", commitment.error());
+  std::cout << commitment->hex() << '\n';
+  return Exit::kOk;
+}
+
+void add_unpack(CLI::App& app, UnpackArgs& args) {
+  auto* cmd =
+      app.add_subcommand("unpack", "Take the receipt's files out of what an endpoint answered");
+  cmd->footer("Example:\n  aftune receipt unpack response.json -o answer");
+  cmd->add_option("response", args.response, "The body of the answer, or of its stream")
+      ->required();
+  cmd->add_option("-o,--out", args.out, "Folder for receipt, proof, request and answer")
+      ->required();
+}
+
+void add_secret(CLI::App& app, std::string& file) {
+  auto* cmd = app.add_subcommand("secret", "Print what a request says of your audit secret");
+  cmd->footer("Example:\n  aftune receipt secret my.secret");
+  cmd->add_option("file", file, "The secret; made if it is not there")->required();
+}
+
 void add_verify(CLI::App& app, ReceiptArgs& args) {
   auto* cmd = app.add_subcommand("verify", "Check a receipt offline: exit 0 holds, 1 refuted");
   cmd->footer(
@@ -170,17 +175,12 @@ void add_make(CLI::App& app, AskArgs& args) {
   cmd->footer(
       "Example:\n  aftune receipt make model --serving serving --key server.key --chat --prompt "
       "'What is a Merkle tree?' --audit-secret my.secret -o answer");
-  cmd->add_option("folder", args.folder, "Model folder")->required();
-  cmd->add_option("--serving", args.serving, "Serving folder; made if it is not there")->required();
-  cmd->add_option("--key", args.key, "The server's private key")->required();
+  add_serving_options(*cmd, args.place);
   cmd->add_option("--prompt", args.prompt, "Text to continue")->required();
   cmd->add_option("-o,--out", args.out, "Folder for receipt, proof, request and answer")
       ->required();
   cmd->add_option("--audit-secret", args.audit_secret,
                   "File of the secret that the request commits to; made if it is not there");
-  auto* contract = cmd->add_option("--contract", args.contract,
-                                   "The contract of the run that trained the model");
-  cmd->add_option("--run", args.run, "That run: its close is stated")->needs(contract);
   cmd->add_flag("--chat", args.chat, "Put the prompt into the model's chat template");
   cmd->add_option("--max-tokens", args.max_tokens, "At most so many new tokens")
       ->check(CLI::Range(std::uint64_t{1}, receipt::kMaxOutput));
@@ -188,10 +188,6 @@ void add_make(CLI::App& app, AskArgs& args) {
   cmd->add_option("--top-k", args.top_k, "0: off");
   cmd->add_option("--top-p", args.top_p, "1: off")->check(check_finite);
   cmd->add_option("--repetition-penalty", args.penalty, "1: off")->check(check_finite);
-  cmd->add_option("--layers-per-block", args.layers_per_block, "Layers between two edges")
-      ->check(CLI::Range(1, 4096));
-  cmd->add_option("--edge-interval", args.edge_interval, "Every so many edges are stored")
-      ->check(CLI::Range(1, 65536));
   cmd->add_option_function<std::uint64_t>(
       "--seed",
       [&args](std::uint64_t seed) {
@@ -199,7 +195,6 @@ void add_make(CLI::App& app, AskArgs& args) {
         args.has_seed = true;
       },
       "Your own seed; without it one follows from the server's secret");
-  add_machine_options(*cmd, args.machine);
 }
 
 }  // namespace
@@ -207,13 +202,20 @@ void add_make(CLI::App& app, AskArgs& args) {
 Command add_receipt(CLI::App& app) {
   auto verify = std::make_shared<ReceiptArgs>();
   auto ask = std::make_shared<AskArgs>();
+  auto unpacked = std::make_shared<UnpackArgs>();
+  auto secret = std::make_shared<std::string>();
   auto* cmd = app.add_subcommand("receipt", "Receipts of served answers");
   cmd->require_subcommand(1);
   add_verify(*cmd, *verify);
   add_make(*cmd, *ask);
+  add_unpack(*cmd, *unpacked);
+  add_secret(*cmd, *secret);
   return {[cmd] { return cmd->parsed(); },
-          [cmd, verify, ask] {
-            return cmd->got_subcommand("verify") ? run_verify(*verify) : run_ask(*ask);
+          [cmd, verify, ask, unpacked, secret] {
+            if (cmd->got_subcommand("verify")) return run_verify(*verify);
+            if (cmd->got_subcommand("unpack")) return run_unpack(*unpacked);
+            if (cmd->got_subcommand("secret")) return run_secret(*secret);
+            return run_ask(*ask);
           }};
 }
 

@@ -7,6 +7,7 @@
 
 #include "aftune/base/hex.h"
 #include "aftune/cli/contract_file.h"
+#include "aftune/receipt/openai_body.h"
 
 namespace aftune::cli {
 namespace {
@@ -30,7 +31,9 @@ void add_receipt_options(CLI::App& command, ReceiptArgs& args) {
   command.add_option("--answer", args.answer, "The answer that came with it");
   command.add_option("--server", args.server, "The server's public key (.pub)");
   command.add_option("--model-root", args.model_root, "The model root that must be served");
-  command.add_option("--request", args.request, "The request that you made");
+  auto* request = command.add_option("--request", args.request, "The request that you made");
+  command.add_option("--asked", args.asked, "The HTTP body that you sent to aftune serve")
+      ->excludes(request);
 }
 
 Result<ReceiptFiles> load_receipt_files(const ReceiptArgs& args) {
@@ -56,6 +59,13 @@ Result<ReceiptFiles> load_receipt_files(const ReceiptArgs& args) {
     AFTUNE_TRY(const codec::Json json,
                codec::parse_json(without_newline(text), {}).in(args.request));
     AFTUNE_TRY(out.expected.request, receipt::Request::parse(json, args.request));
+  }
+  if (!args.asked.empty()) {
+    AFTUNE_TRY(const std::string text, read_text_file(args.asked, receipt::kMaxBodyBytes));
+    AFTUNE_TRY(receipt::OpenAiBody asked, receipt::read_openai_body(text).in(args.asked));
+    asked.request.input = receipt::input_digest(out.presented.answer.salt, asked.input);
+    out.expected.request = std::move(asked.request);
+    out.expected.input = std::move(asked.input);
   }
   if (!args.contract.empty()) {
     AFTUNE_TRY(trace::SignedContract signed_contract, load_signed_contract(args.contract));

@@ -17,7 +17,8 @@ namespace aftune::cli {
 /// Flags that name the documents of one receipt and what the client knows.
 struct ReceiptArgs {
   std::string receipt, proof, answer, server;  // needed
-  std::string model_root, contract, request;   // may be empty
+  std::string model_root, contract;            // may be empty
+  std::string request, asked;                  // likewise; not both
 };
 /// All but the receipt and the contract, which commands take in their own way.
 void add_receipt_options(CLI::App& command, ReceiptArgs& args);

@@ -160,8 +160,9 @@ void Generator::take(Part& part, std::span<const float> logits) {
   const std::size_t settled = running.text.settled();
   if (running.listener.on_token) {
     const std::size_t from = std::min(running.told, settled);
-    running.listener.on_token(
-        {token, std::string_view(running.text.text()).substr(from, settled - from)});
+    running.listener.on_token({token,
+                               std::string_view(running.text.text()).substr(from, settled - from),
+                               finish->has_value()});
   }
   running.told = std::max(running.told, settled);
   if (!finish->has_value()) return;

@@ -25,6 +25,7 @@ struct BatchLimits {
 struct Progress {
   std::int32_t token = 0;
   std::string_view new_text;  // settled by it: may be empty
+  bool last = false;
 };
 
 struct Listener {

@@ -33,6 +33,9 @@ struct Server::State {
   Ticket next = 1;
   bool stopping = false, generated_all = false;
   std::string broken;  // why the log takes nothing more; empty if it does
+
+  /// Why nothing is taken; empty while it is. Requires: the mutex.
+  [[nodiscard]] std::string refusing() const { return stopping ? "the server stops" : broken; }
 };
 
 Server::Server(ServerParts parts, ServerLimits limits)
@@ -53,9 +56,8 @@ Result<Server::Ticket> Server::submit(Ask ask, Hearer hearer) {
       task_of(std::move(ask), parts_.log.statement(), parts_.tokenizer, parts_.log.secret());
   if (!task) return refuse(task.error());
   std::unique_lock lock(state_->mutex);
-  std::string why = state_->broken;
-  if (state_->stopping) why = "the server stops";
-  if (state_->open.size() >= limits_.waiting) {
+  std::string why = state_->refusing();
+  if (why.empty() && state_->open.size() >= limits_.waiting) {
     why = std::to_string(state_->open.size()) + " requests wait, at most " +
           std::to_string(limits_.waiting);
   }
@@ -99,11 +101,16 @@ ServerCounts Server::counts() const {
   return out;
 }
 
+std::string Server::refusing() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->refusing();
+}
+
 /// One thread: all passes of the model.
 void Server::generate() {
   set_float_environment();
   Generator generator(parts_.engine, parts_.decoder, parts_.tokenizer, parts_.log.statement(),
-                      limits_.batch);
+                      limits_.batch, limits_.recording);
   std::map<Ticket, Generator::Key> running;
   const auto start = [&](State::Incoming one) {
     const Ticket ticket = one.ticket;
@@ -177,17 +184,21 @@ void Server::give_receipts() {
     for (const Generated& one : whole) tokens += one.output.size();
     if (!broken.empty()) {
       issued = Error{Code::kUnavailable, broken};
-    } else {
+    } else if (limits_.recording == Recording::kOn) {
       issued = parts_.log.issue(std::move(whole));
+    } else {
+      issued = parts_.log.unreceipted(std::move(whole));
     }
     {
       const std::lock_guard lock(state_->mutex);
       if (!issued) state_->broken = issued.error().what;
+      std::uint64_t& answered = limits_.recording == Recording::kOn ? state_->counts.receipted
+                                                                    : state_->counts.unreceipted;
       for (const State::Finished& one : taken) {
         state_->open.erase(one.ticket);
         state_->whole.erase(one.ticket);
         state_->cancelled.erase(one.ticket);
-        ++(one.result && issued ? state_->counts.receipted : state_->counts.failed);
+        ++(one.result && issued ? answered : state_->counts.failed);
       }
       if (issued) state_->counts.output_tokens += tokens;
     }

@@ -39,12 +39,14 @@ struct Hearer {
 
 struct ServerLimits {
   BatchLimits batch = {};
-  std::size_t waiting = 64;  // requests taken and not ended
+  std::size_t waiting = 64;              // requests taken and not ended
+  Recording recording = Recording::kOn;  // off: answers without receipts
 };
 
 /// Counts since the start.
 struct ServerCounts {
   std::uint64_t taken = 0, refused = 0, cancelled = 0, failed = 0, receipted = 0;
+  std::uint64_t unreceipted = 0;  // without recording
   std::uint64_t prompt_tokens = 0, output_tokens = 0, passes = 0;
   std::size_t open = 0;  // now: taken and not ended
 };
@@ -76,6 +78,8 @@ class Server {
   void stop();
 
   [[nodiscard]] ServerCounts counts() const;
+  /// Why it takes nothing from now on; empty while it does.
+  [[nodiscard]] std::string refusing() const;
 
  private:
   struct State;

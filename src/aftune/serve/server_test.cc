@@ -121,6 +121,53 @@ TEST(Server, ACancelledRequestGetsNoReceipt) {
   EXPECT_EQ(tiny.log.size(), 1 + server.counts().receipted);
 }
 
+TEST(Server, TheLastTokenIsToldToBeTheLast) {
+  TinyServer tiny;
+  Server server(parts_of(tiny), {});
+  std::vector<bool> last;
+  std::string text;
+  std::promise<std::string> whole;
+  ASSERT_TRUE(server.submit(sampled_ask("a", 5), {[&](const Progress& one) {
+                                                    last.push_back(one.last);
+                                                    text += one.new_text;
+                                                  },
+                                                  [&](Result<Receipted> one) {
+                                                    whole.set_value(one ? one->answer.text_of_output
+                                                                        : "none");
+                                                  }}));
+  EXPECT_EQ(whole.get_future().get(), text);
+  EXPECT_EQ(last, (std::vector<bool>{false, false, false, false, true}));
+}
+
+TEST(Server, WithoutRecordingTheSameAnswersHaveNoReceipts) {
+  TinyServer tiny;
+  std::string with;
+  {
+    Server server(parts_of(tiny), {});
+    with = ask_for(server, sampled_ask("a", 8)).get()->answer.text_of_output;
+  }
+  const std::uint64_t entries = tiny.log.size();
+  ServerLimits limits;
+  limits.recording = Recording::kOff;
+  Server server(parts_of(tiny), limits);
+  const auto given = ask_for(server, sampled_ask("a", 8)).get();
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->answer.text_of_output, with);
+  EXPECT_EQ(given->receipt.body.output_tokens, 8U);
+  EXPECT_EQ(given->receipt_text + given->proof_text, "");
+  EXPECT_EQ(server.counts().unreceipted, 1U);
+  EXPECT_EQ(server.counts().receipted, 0U);
+  EXPECT_EQ(tiny.log.size(), entries);
+}
+
+TEST(Server, SaysWhyItTakesNothing) {
+  TinyServer tiny;
+  Server server(parts_of(tiny), {});
+  EXPECT_EQ(server.refusing(), "");
+  server.stop();
+  EXPECT_EQ(server.refusing(), "the server stops");
+}
+
 TEST(Server, WithoutADiskItAnswersNobody) {
   TinyServer tiny;
   const Path receipts = tiny.log.folder().receipts();
@@ -131,6 +178,7 @@ TEST(Server, WithoutADiskItAnswersNobody) {
   ASSERT_FALSE(first);
   EXPECT_EQ(first.error().code, Code::kUnavailable);
   EXPECT_FALSE(ask_for(server, sampled_ask("b", 2)).get());
+  EXPECT_EQ(server.refusing(), first.error().what);
   EXPECT_EQ(server.counts().failed, 1U);
   EXPECT_EQ(server.counts().refused, 1U);
 }

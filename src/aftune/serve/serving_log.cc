@@ -63,6 +63,11 @@ Receipt receipt_for(const Generated& answer, const Statement& statement, std::ui
   return out;
 }
 
+receipt::Answer answer_of(Generated answer) {
+  return {std::move(answer.task.input), answer.task.salt, std::move(answer.task.prompt),
+          std::move(answer.output), std::move(answer.text)};
+}
+
 }  // namespace
 
 ServingLog::ServingLog(ServingFolder folder, Statement statement, crypto::SecretBytes secret,
@@ -152,16 +157,22 @@ Result<std::vector<Receipted>> ServingLog::issue(std::vector<Generated> answers)
   std::vector<Receipted> out;
   for (Generated& answer : answers) {
     AFTUNE_TRY(Receipt receipt, log_one(answer));
-    receipt::Answer given{std::move(answer.task.input), answer.task.salt,
-                          std::move(answer.task.prompt), std::move(answer.output),
-                          std::move(answer.text)};
     std::string text = receipt.text();
-    out.push_back({std::move(receipt), std::move(text), {}, std::move(given)});
+    out.push_back({std::move(receipt), std::move(text), {}, answer_of(std::move(answer))});
   }
   if (out.empty()) return out;
   AFTUNE_TRY(log_.sign());
   for (Receipted& one : out) {
     AFTUNE_TRY(one.proof_text, prove(one.receipt.body.position));
+  }
+  return out;
+}
+
+std::vector<Receipted> ServingLog::unreceipted(std::vector<Generated> answers) const {
+  std::vector<Receipted> out;
+  for (Generated& answer : answers) {
+    Receipt receipt = receipt_for(answer, statement_, 0);
+    out.push_back({std::move(receipt), {}, {}, answer_of(std::move(answer))});
   }
   return out;
 }

@@ -19,7 +19,7 @@
 
 namespace aftune::serve {
 
-/// An answer with its receipt, as the client gets them.
+/// An answer with its receipt, as the client gets them. Both texts are empty without a receipt.
 struct Receipted {
   receipt::Receipt receipt;
   std::string receipt_text, proof_text;
@@ -47,6 +47,8 @@ class ServingLog {
   /// Receipts for all of them, in order, under one checkpoint; durable when it returns.
   /// Errors: kUnavailable, and then for every later call as well: open the log anew.
   Result<std::vector<Receipted>> issue(std::vector<Generated> answers);
+  /// The answers alone, which nothing is logged of: for those that were not recorded.
+  [[nodiscard]] std::vector<Receipted> unreceipted(std::vector<Generated> answers) const;
 
  private:
   ServingLog(receipt::ServingFolder folder, receipt::Statement statement,

@@ -194,7 +194,9 @@ Status StagedFile::commit_new() && {
     if (errno != EEXIST) return system_error("link onto", target_, errno);
     return Error{Code::kInvalidInput, fmt::format("{} exists already", target_.string())};
   }
-  return sync_folder(folder_of(target_));
+  Status synced = sync_folder(folder_of(target_));
+  if (!synced) ::unlink(target_.c_str());  // an error means that nothing was made
+  return synced;
 }
 
 UnsettledFile StagedFile::leave_unsettled() && {

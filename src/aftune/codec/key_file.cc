@@ -119,7 +119,10 @@ Status write_key_files(const Path& dir, std::string_view name, const crypto::Pri
   }
   const crypto::SecretBytes line = spell_private_key(name, key);
   AFTUNE_TRY(write_new_private_file(private_path, line.reveal()));
-  return write_new_file(public_path, as_bytes(spell_verifier_key(name, key.public_key()) + "\n"));
+  Status wrote =
+      write_new_file(public_path, as_bytes(spell_verifier_key(name, key.public_key()) + "\n"));
+  if (std::error_code ignored; !wrote) std::filesystem::remove(private_path, ignored);  // ours
+  return wrote;
 }
 
 std::string spell_verifier_key(std::string_view name, const crypto::PublicKey& key) {

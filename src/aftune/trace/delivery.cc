@@ -36,6 +36,20 @@ Status write_delivery(const Contract& contract, const Path& base, const TensorMa
   return model::write_adapter_folder(folder, contract.adapter->lora, parameters);
 }
 
+/// Where a delivery is written before it has its name: nobody else uses this one.
+Path staged_folder(const Contract& contract, const Path& folder) {
+  Path out = folder;
+  return out += fmt::format(".tmp-{}", contract.digest().hex().substr(0, 8));
+}
+
+/// What a killed run left.
+Status remove_left_over(const Path& staged) {
+  std::error_code error;
+  std::filesystem::remove_all(staged, error);
+  if (!error) return ok();
+  return Error{Code::kUnavailable, fmt::format("remove {}: {}", staged.string(), error.message())};
+}
+
 }  // namespace
 
 const char* weights_file(const Contract& contract) {
@@ -78,17 +92,13 @@ Result<std::vector<BoundFile>> deliver(const Contract& contract, const Path& bas
     AFTUNE_TRY(check_bound_file(file, base));
   }
   std::vector<BoundFile> files = expected_files(contract, parameters);
+  AFTUNE_TRY(remove_left_over(staged_folder(contract, folder)));
   std::error_code error;
   if (std::filesystem::exists(folder, error)) {
     AFTUNE_TRY(check_folder(files, folder));
     return files;
   }
-  Path staged = folder;
-  staged += fmt::format(".tmp-{}", contract.digest().hex().substr(0, 8));
-  for (int i = 0; std::filesystem::exists(staged, error); ++i) {  // left by a killed run: kept
-    staged = folder;
-    staged += fmt::format(".tmp-{}-{}", contract.digest().hex().substr(0, 8), i);
-  }
+  const Path staged = staged_folder(contract, folder);
   AFTUNE_TRY(write_delivery(contract, base, parameters, staged));
   std::filesystem::rename(staged, folder, error);
   if (error) {

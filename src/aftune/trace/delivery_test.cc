@@ -51,14 +51,17 @@ TEST(Deliver, AnotherFolderIsNeverOverwritten) {
   EXPECT_EQ(files_of(job.folder / "out"), before);
 }
 
-TEST(Deliver, ALeftOverOfAKilledRunDoesNotStandInTheWay) {
+TEST(Deliver, ALeftOverOfAKilledRunIsRemoved) {
   const TinyJob job;
   const std::string left = "out.tmp-" + job.contract().digest().hex().substr(0, 8);
   std::filesystem::create_directory(job.folder / left);
   testing::put(job.folder / left / "model.safetensors", "half");
   must(deliver(job.contract(), job.model(), parameters_of(job), job.folder / "out"));
   EXPECT_EQ(files_of(job.folder / "out"), files_of(job.model()));
-  EXPECT_EQ(testing::get(job.folder / left / "model.safetensors"), "half");
+  EXPECT_FALSE(std::filesystem::exists(job.folder / left));
+  std::filesystem::create_directory(job.folder / left);
+  must(deliver(job.contract(), job.model(), parameters_of(job), job.folder / "out"));
+  EXPECT_FALSE(std::filesystem::exists(job.folder / left)) << "beside a whole folder";
 }
 
 TEST(Deliver, ChangedCompanionsAreRefused) {

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "aftune/trace/entry.h"
 
 namespace aftune::trace {
@@ -71,6 +73,31 @@ Status add_state(const Contract& contract, const Openings& openings, const Place
   return ok();
 }
 
+/// Adds what the entry at `position` names. Requires: position > 0.
+Status add_entry(const Contract& contract, const Openings& openings, const std::string& entry,
+                 std::uint64_t position, Inventory& out) {
+  if (is_abort(entry)) {
+    AFTUNE_TRY(const AbortEntry abort, as_damage(decode_abort(entry, position)));
+    out.needed.emplace(abort.list, Component::kLists);
+    return ok();
+  }
+  const Timeline timeline(contract);
+  if (position >= timeline.entry_count()) {
+    return Error{Code::kCorrupt, fmt::format("the log has an entry {}, the contract implies {}",
+                                             position, timeline.entry_count())};
+  }
+  const Place place = timeline.at(position);
+  AFTUNE_TRY(const Digest list, as_damage(decode_entry(entry, position, place)));
+  out.needed.emplace(list, Component::kLists);
+  if (place.kind == EntryKind::kStep) {
+    return add_step(contract, openings, timeline, place.step, out);
+  }
+  if (place.kind == EntryKind::kState) {
+    return add_state(contract, openings, place, timeline.stored(place.step_block), out);
+  }
+  return ok();
+}
+
 }  // namespace
 
 std::string_view component_name(Component component) {
@@ -94,31 +121,25 @@ std::string_view component_name(Component component) {
 Result<Inventory> take_inventory(const Contract& contract, const std::vector<std::string>& entries,
                                  const RunFolder& run) {
   AFTUNE_TRY(const Openings openings, Openings::open(run, contract, entries));
-  const Timeline timeline(contract);
   Inventory out;
   for (std::uint64_t position = 1; position < entries.size(); ++position) {
-    if (is_abort(entries[position])) {
-      AFTUNE_TRY(const AbortEntry abort, as_damage(decode_abort(entries[position], position)));
-      out.needed.emplace(abort.list, Component::kLists);
-      continue;
-    }
-    if (position >= timeline.entry_count()) {
-      return Error{Code::kCorrupt, fmt::format("the log has {} entries, the contract implies {}",
-                                               entries.size(), timeline.entry_count())};
-    }
-    const Place place = timeline.at(position);
-    AFTUNE_TRY(const Digest list, as_damage(decode_entry(entries[position], position, place)));
-    out.needed.emplace(list, Component::kLists);
-    if (place.kind == EntryKind::kStep) {
-      AFTUNE_TRY(add_step(contract, openings, timeline, place.step, out));
-    }
-    if (place.kind == EntryKind::kState) {
-      AFTUNE_TRY(add_state(contract, openings, place, timeline.stored(place.step_block), out));
-    }
+    AFTUNE_TRY(add_entry(contract, openings, entries[position], position, out));
   }
   // Equal bytes are one object: stored in one place is stored.
   std::erase_if(out.unstored, [&](const auto& item) { return out.needed.contains(item.first); });
   return out;
+}
+
+Result<std::uint64_t> whole_entries(const Contract& contract,
+                                    const std::vector<std::string>& entries, const RunFolder& run) {
+  AFTUNE_TRY(const Openings openings, Openings::open(run, contract, entries));
+  for (std::uint64_t position = 1; position < entries.size(); ++position) {
+    Inventory named;
+    AFTUNE_TRY(add_entry(contract, openings, entries[position], position, named));
+    const auto is_there = [&](const auto& item) { return openings.has(item.first); };
+    if (!named.unreadable.empty() || !std::ranges::all_of(named.needed, is_there)) return position;
+  }
+  return entries.size();
 }
 
 Result<StoreCheck> check_store(const Inventory& inventory, const RunFolder& run) {

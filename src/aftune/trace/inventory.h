@@ -41,6 +41,11 @@ struct Inventory {
 Result<Inventory> take_inventory(const Contract& contract, const std::vector<std::string>& entries,
                                  const RunFolder& run);
 
+/// How many of the first entries have all that they name: lists whole, other objects by name.
+/// Errors: as take_inventory.
+Result<std::uint64_t> whole_entries(const Contract& contract,
+                                    const std::vector<std::string>& entries, const RunFolder& run);
+
 /// What `store check` found.
 struct StoreCheck {
   std::uint64_t objects = 0, bytes = 0;

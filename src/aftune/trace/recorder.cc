@@ -100,6 +100,11 @@ Status Recorder::post(std::uint64_t bytes, std::function<Status()> job) {
   return ok();
 }
 
+Status Recorder::drain() {
+  AFTUNE_TRY(post(0, [this] { return store_.sync(); }));
+  return worker_.drain();
+}
+
 Status Recorder::record_contract() {
   return post(0,
               [this] { return commit(0, encode_entry(0, timeline_.at(0), contract_.digest())); });

@@ -46,8 +46,8 @@ class Recorder final : public train::StepObserver {
   Status record_step(std::uint64_t step, std::vector<std::uint64_t> rows, std::uint64_t counted,
                      const train::StepOutcome& outcome);
 
-  /// Waits until everything posted is durable.
-  Status drain() { return worker_.drain(); }
+  /// Waits until everything posted is durable: also objects of entries that the log had already.
+  Status drain();
 
   /// The model root of the last states, or their adapter root. Requires: drain() after the last
   /// record_states().

@@ -83,6 +83,7 @@ Status prepare_run_folder(const SignedContract& contract, const RunFolder& run, 
     return place_inputs(contract, run, model, data, adapter);
   }
   Result<std::string> found = read_text_file(run.contract(), kMaxEnvelopeBytes);
+  if (!found && found.error().code == Code::kUnavailable) return std::move(found).error();
   if (!found) {
     return Error{Code::kInvalidInput, fmt::format("{} is not empty and holds no run: {}",
                                                   run.root.string(), found.error().what)};

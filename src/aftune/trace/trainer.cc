@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "aftune/trace/delivery.h"
+#include "aftune/trace/mend.h"
 #include "aftune/trace/metrics.h"
 #include "aftune/trace/recorder.h"
 #include "aftune/train/no_observer.h"
@@ -66,9 +67,12 @@ Status start_recording(Run& run) {
     return check_closed(run, entries)
         .in(fmt::format("the run in {} is closed, but not whole", run.job.run.root.string()));
   }
+  // Training goes on where all evidence before is whole: what comes after is made again.
+  AFTUNE_TRY(const std::uint64_t whole,
+             mend_evidence(run.contract, entries, run.job.run, &run.engine.pool()));
   AFTUNE_TRY(const Openings openings,
              Openings::open(run.job.run, run.contract, entries, &run.engine.pool()));
-  AFTUNE_TRY(ResumePoint point, find_resume_point(run.contract, openings, entries.size()));
+  AFTUNE_TRY(ResumePoint point, find_resume_point(run.contract, openings, whole));
   if (point.step_block > 0) {
     run.first_step_block = point.step_block;
     run.states = std::move(point.states);
@@ -164,6 +168,7 @@ Status close_run(Run& run) {
              deliver(run.contract, run.recorder ? run.job.run.base() : run.job.model, parameters,
                      run.job.run.delivered()));
   if (run.recorder) {
+    AFTUNE_TRY(check_evidence(run.contract, run.job.run));
     AFTUNE_TRY(run.recorder->record_close(root, std::move(files)));
   }
   return ok();

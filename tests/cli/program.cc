@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,9 @@ constexpr unsigned kNobody = 65534;
   std::vector<char*> argv{const_cast<char*>(AFTUNE_PROGRAM)};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  for (const std::string& setting : around.environment) {
+    if (::putenv(const_cast<char*>(setting.c_str())) != 0) ::_exit(126);
+  }
   ::execv(AFTUNE_PROGRAM, argv.data());
   ::_exit(126);
 }

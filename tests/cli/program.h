@@ -22,6 +22,7 @@ struct Around {
   std::uint64_t file_bytes = std::numeric_limits<std::uint64_t>::max();  // no file grows beyond
   bool powerless = false;  // no rights beyond those of anybody: for tests that run as root
   Path out_to;             // standard output, if not empty
+  std::vector<std::string> environment;  // NAME=value, beside this process's own
 };
 
 /// Whether a powerless call can be made here: this user is not root, or may become another.

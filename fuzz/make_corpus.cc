@@ -59,6 +59,14 @@ void make_texts(const Path& root) {
   scalars.add("taken-hex-float", "-0x1.921fb54442d18p+1");
   scalars.add("taken-subnormal", "0x1p-1074");
   scalars.add("taken-decimal", "18446744073709551615");
+  const Corpus xml(root, "xml");
+  xml.add("taken-listing",
+          "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3/\">"
+          "<IsTruncated>false</IsTruncated><Contents><Key>a&amp;b</Key><Size>7</Size></Contents>"
+          "</ListBucketResult>\n");
+  xml.add("taken-complaint", "<s3:Error x='y'><Code>&#65;&#x20ac;</Code><Empty/></s3:Error>");
+  xml.add("refused-comment", "<a><!-- c --></a>");
+  xml.add("refused-end", "<a></b>");
   const Corpus json(root, "json");
   json.add("taken-canonical", R"({"a":[1,-2,true,null,"\u0000\n\"é"],"b":{"c":9007199254740992}})");
   json.add("taken-reals",

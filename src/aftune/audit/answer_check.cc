@@ -63,7 +63,7 @@ void check_listed(const AuditRequest& request, const std::vector<std::string>& e
 std::vector<std::string> not_arrived(const AuditRequest& request) {
   const Manifest& manifest = request.manifest->manifest;
   std::vector<std::string> out;
-  const auto store = trace::Store::open(request.run.store(), trace::Store::Open::kExisting);
+  const auto store = trace::Store::open(request.run, trace::Store::Open::kExisting);
   for (const Digest& object : manifest.objects) {
     if (!store || !store->has(object)) out.push_back("object " + object.hex());
   }

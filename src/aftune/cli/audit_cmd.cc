@@ -17,6 +17,7 @@
 #include "aftune/cli/document_files.h"
 #include "aftune/cli/machine.h"
 #include "aftune/cli/receipt_audit_cmd.h"
+#include "aftune/cli/remote_run.h"
 #include "aftune/cli/value_checks.h"
 #include "aftune/cli/verdict_file.h"
 
@@ -30,6 +31,7 @@ struct Args {
   bool all = false, json = false;
   MachineArgs machine;
   ReceiptAuditArgs receipt;
+  RemoteArgs remote;
 };
 
 std::optional<Path> path_if(const std::string& text) {
@@ -74,11 +76,22 @@ Status add_report_to(const Args& args, const audit::ReportedReject& reported,
   return audit::ask_again(reported, manifest, request).in(args.reproduce);
 }
 
+/// The delivered model is fetched where it is what is to be compared.
+trace::RunSource::Share share_of(const Args& args) {
+  std::error_code error;
+  const Path asked = std::filesystem::weakly_canonical(args.delivered, error);
+  const Path fetched =
+      std::filesystem::weakly_canonical(trace::RunFolder{args.run}.delivered(), error);
+  return !args.delivered.empty() && asked == fetched ? trace::RunSource::Share::kDelivered
+                                                     : trace::RunSource::Share::kInputs;
+}
+
 Result<audit::Verdict> audit_it(const Args& args, const trace::Contract& contract,
                                 const audit::ReportedReject* reported = nullptr) {
   AFTUNE_TRY(const Machine machine, make_machine(args.machine));
+  AFTUNE_TRY(const RemoteRun remote, open_remote_run(args.remote, args.run, share_of(args)));
   audit::AuditRequest request{contract,
-                              {args.run},
+                              remote.run,
                               path_if(args.secret),
                               args.all,
                               {},
@@ -100,7 +113,9 @@ Result<audit::Verdict> audit_it(const Args& args, const trace::Contract& contrac
                          block.step_block, block.held ? "equal in every bit" : "DIFFERS",
                          block.seconds));
   };
-  return audit::audit_run(request, machine.engine);
+  auto verdict = audit::audit_run(request, machine.engine);
+  remote.tell();
+  return verdict;
 }
 
 /// What must be said of findings that did not come again.
@@ -143,12 +158,14 @@ Status check_needed(const Args& args) {
 }
 
 Exit run_for_receipt(const Args& args) {
-  const bool of_a_run = !args.blocks.empty() || !args.witnesses.empty();
+  const bool of_a_run =
+      !args.blocks.empty() || !args.witnesses.empty() || !args.remote.store.empty();
   for (const std::string* value :
        {&args.run, &args.delivered, &args.data, &args.challenge, &args.manifest, &args.reproduce}) {
     if (value->empty() && !of_a_run) continue;
     return report("audit", Error{Code::kInvalidInput,
-                                 "--receipt goes with none of --run, --delivered, --data, --block, "
+                                 "--receipt goes with none of --run, --store, --delivered, --data, "
+                                 "--block, "
                                  "--witness, --challenge, --manifest and --reproduce"});
   }
   ReceiptAuditArgs receipt = args.receipt;
@@ -196,10 +213,15 @@ Command add_audit(CLI::App& app) {
       "run/model\n"
       "  aftune audit contract.json --run run --all --data data.jsonl -o verdict.json --key "
       "keys/client.key\n  aftune audit contract.json --run run --block 0,1 --block 3,0\n"
+      "  aftune audit contract.json --store s3://evidence/runs/1 --run fetched --secret "
+      "client.secret\n"
       "  aftune audit --receipt receipt.json --proof receipt.tlog-proof --answer answer.json "
       "--server server.pub --model model --openings serving --all");
   cmd->add_option("contract", args->contract, "Contract signed by both sides");
-  cmd->add_option("--run", args->run, "The run folder that the provider hands over");
+  cmd->add_option("--run", args->run,
+                  "The run folder that the provider hands over; with --store a folder for what is "
+                  "fetched");
+  add_remote_options(*cmd, args->remote, "Audit the run that lies there: fetch what is needed");
   auto* secret = cmd->add_option("--secret", args->secret,
                                  "The client's secret: replays the blocks that it draws");
   auto* all = cmd->add_flag("--all", args->all, "Replay every block");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `aftune store check | stats | get | gc`.
+// `aftune store check | stats | get | fetch | gc`.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +12,7 @@
 #include "aftune/base/log_line.h"
 #include "aftune/cli/commands.h"
 #include "aftune/cli/document_files.h"
+#include "aftune/cli/remote_run.h"
 #include "aftune/cli/run_reading.h"
 #include "aftune/trace/inventory.h"
 
@@ -24,16 +25,33 @@ struct Args {
   std::string run, contract, digest, out;
   std::vector<std::string> challenges;
   bool json = false, dry_run = false;
+  RemoteArgs remote;
 };
+
+/// A run's contract and log, and where its objects come from.
+struct Opened {
+  RemoteRun remote;
+  RunReading reading;
+};
+
+Result<Opened> open_run(const Args& args) {
+  AFTUNE_TRY(RemoteRun remote,
+             open_remote_run(args.remote, args.run, trace::RunSource::Share::kLog));
+  AFTUNE_TRY(RunReading reading, read_run(args.run, args.contract));
+  reading.run.source = remote.run.source;
+  return Opened{std::move(remote), std::move(reading)};
+}
 
 Result<trace::Inventory> inventory_of(const RunReading& reading) {
   return trace::take_inventory(reading.contract.contract, reading.log.entries, reading.run);
 }
 
 Status check(const Args& args) {
-  AFTUNE_TRY(const RunReading reading, read_run(args.run, args.contract));
+  AFTUNE_TRY(const Opened opened, open_run(args));
+  const RunReading& reading = opened.reading;
   AFTUNE_TRY(const trace::Inventory inventory, inventory_of(reading));
   AFTUNE_TRY(const trace::StoreCheck found, trace::check_store(inventory, reading.run));
+  opened.remote.tell();
   for (const std::string& stranger : found.strangers) log_line("note: " + stranger);
   for (std::size_t i = 0; i < std::min(found.problems.size(), kShown); ++i) {
     log_line(found.problems[i]);
@@ -72,7 +90,8 @@ struct StatsTable {
 };
 
 Status stats(const Args& args) {
-  AFTUNE_TRY(const RunReading reading, read_run(args.run, args.contract));
+  AFTUNE_TRY(const Opened opened, open_run(args));
+  const RunReading& reading = opened.reading;
   AFTUNE_TRY(const trace::Inventory inventory, inventory_of(reading));
   AFTUNE_TRY(const auto all, trace::component_stats(inventory, reading.run));
   AFTUNE_TRY(const trace::ComponentStats log, trace::log_stats(reading.run));
@@ -89,14 +108,23 @@ Status stats(const Args& args) {
 }
 
 Status get(const Args& args) {
-  const trace::RunFolder run{args.run};
-  AFTUNE_TRY(const trace::Store store,
-             trace::Store::open(run.store(), trace::Store::Open::kExisting));
   AFTUNE_TRY(const Digest digest, parse_digest(args.digest));
+  AFTUNE_TRY(const RemoteRun remote,
+             open_remote_run(args.remote, args.run, trace::RunSource::Share::kLog));
+  AFTUNE_TRY(const trace::Store store,
+             trace::Store::open(remote.run, trace::Store::Open::kExisting));
   AFTUNE_TRY(const ByteBuffer bytes, store.get(digest, trace::kMaxObjectBytes));
   if (!args.out.empty()) return write_new_file(args.out, bytes);
   std::cout.write(reinterpret_cast<const char*>(bytes.data()),
                   static_cast<std::streamsize>(bytes.size()));
+  return ok();
+}
+
+/// The whole run as a run folder: to keep, to hand over, to go on with.
+Status fetch(const Args& args) {
+  AFTUNE_TRY(const RemoteRun remote,
+             open_remote_run(args.remote, args.run, trace::RunSource::Share::kAll));
+  remote.tell();
   return ok();
 }
 
@@ -139,11 +167,13 @@ Status gc(const Args& args) {
 
 Command add_store(CLI::App& app) {
   auto args = std::make_shared<Args>();
-  auto* cmd = app.add_subcommand("store", "Check, measure, open and clear away a run's objects");
+  auto* cmd =
+      app.add_subcommand("store", "Check, measure, open, fetch and clear away a run's objects");
   cmd->require_subcommand(1);
   cmd->footer(
       "Examples:\n  aftune store check --run run\n  aftune store stats --run run --json\n"
       "  aftune store get --run run DIGEST -o object\n"
+      "  aftune store fetch --store s3://evidence/runs/1 --run run\n"
       "  aftune store gc --run run --dry-run");
   auto* checking = cmd->add_subcommand("check", "Is everything that the log commits to whole?");
   auto* measuring =
@@ -151,15 +181,23 @@ Command add_store(CLI::App& app) {
   auto* getting = cmd->add_subcommand("get", "One object, its digest checked");
   auto* clearing =
       cmd->add_subcommand("gc", "Remove left-overs, and evidence that nobody can ask for any more");
+  auto* fetching = cmd->add_subcommand("fetch", "Copy a whole run from object storage");
   for (CLI::App* sub : {checking, measuring, getting, clearing}) {
     sub->add_option("--run", args->run, "Run folder")->required();
   }
+  fetching->add_option("--run", args->run, "Run folder to make, or to complete")->required();
+  for (CLI::App* sub : {checking, measuring, getting, fetching}) {
+    add_remote_options(*sub, args->remote,
+                       "The run lies there; what is needed is fetched into the folder");
+  }
+  fetching->get_option("--store")->required();
   for (CLI::App* sub : {checking, measuring, clearing}) {
     sub->add_option("--contract", args->contract, "Your own copy (default: the run's)");
   }
   checking->footer("Example:\n  aftune store check --run run");
   measuring->footer("Example:\n  aftune store stats --run run");
   getting->footer("Example:\n  aftune store get --run run DIGEST -o object");
+  fetching->footer("Example:\n  aftune store fetch --store s3://evidence/runs/1 --run run");
   clearing->footer("Example:\n  aftune store gc --run run --dry-run");
   clearing->add_flag("--dry-run", args->dry_run, "Say what would be removed, and remove nothing");
   clearing
@@ -172,10 +210,11 @@ Command add_store(CLI::App& app) {
   getting->add_option("-o,--out", args->out,
                       "File to write; must not exist (default: standard output)");
   return {[cmd] { return cmd->parsed(); },
-          [args, checking, measuring, clearing] {
+          [args, checking, measuring, fetching, clearing] {
             const Status done = checking->parsed()    ? check(*args)
                                 : measuring->parsed() ? stats(*args)
                                 : clearing->parsed()  ? gc(*args)
+                                : fetching->parsed()  ? fetch(*args)
                                                       : get(*args);
             return done ? Exit::kOk : report("store", done.error());
           }};

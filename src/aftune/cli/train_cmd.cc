@@ -10,6 +10,7 @@
 #include "aftune/cli/commands.h"
 #include "aftune/cli/contract_file.h"
 #include "aftune/cli/machine.h"
+#include "aftune/cli/remote_run.h"
 #include "aftune/codec/key_file.h"
 #include "aftune/trace/trainer.h"
 
@@ -21,6 +22,7 @@ struct Args {
   bool resume = false, no_record = false, quiet = false;
   MachineArgs machine;
   std::string adapter;
+  RemoteArgs remote;
 };
 
 std::string duration(double seconds) {
@@ -58,6 +60,11 @@ void summarise(const trace::TrainReport& report, const Args& args) {
     log_line(fmt::format("recording: training waited {:.2f} s, {:.2f} s of work beside it",
                          report.stalled_seconds, report.recording_seconds));
   }
+  if (!args.remote.store.empty()) {
+    log_line(fmt::format("copied {} files, {} bytes to {} in {:.2f} s beside it",
+                         report.copied_files, report.copied_bytes, args.remote.store,
+                         report.copying_seconds));
+  }
   struct rusage usage {};
   ::getrusage(RUSAGE_SELF, &usage);
   log_line(fmt::format("peak memory {:.2f} GB", static_cast<double>(usage.ru_maxrss) / 1e6));
@@ -76,6 +83,7 @@ Result<trace::TrainReport> train(const Args& args) {
   AFTUNE_TRY(const trace::SignedContract contract, load_signed_contract(args.contract));
   AFTUNE_TRY(const codec::KeyFile key, codec::read_key_file(args.key));
   AFTUNE_TRY(const Machine machine, make_machine(args.machine));
+  AFTUNE_TRY(const auto remote, open_remote_copy(args.remote, contract.contract));
   ProgressPrinter printer;
   trace::TrainJob job{
       contract,
@@ -89,6 +97,7 @@ Result<trace::TrainReport> train(const Args& args) {
       args.encoding == "raw" ? trace::StoreEncoding::kRaw : trace::StoreEncoding::kAuto};
   if (!args.quiet) job.on_step = [&](const trace::StepProgress& p) { printer.print(p); };
   job.adapter = args.adapter;
+  job.remote = remote.get();
   return trace::train_run(job, machine.engine);
 }
 
@@ -118,7 +127,9 @@ Command add_train(CLI::App& app) {
       "Examples:\n  aftune train contract.json --run run --key keys/provider.key --model smollm2 "
       "--data data.jsonl\n"
       "  aftune train contract.json --run run --key keys/provider.key --model smollm2 "
-      "--data data.jsonl --resume");
+      "--data data.jsonl --resume\n"
+      "  aftune train contract.json --run run --key keys/provider.key --model smollm2 "
+      "--data data.jsonl --store s3://evidence/runs/1 --store-lock governance");
   cmd->add_option("contract", args->contract, "Contract signed by both sides")->required();
   cmd->add_option("--run", args->run, "Run folder to make (docs/formats/run.md)")->required();
   cmd->add_option("--key", args->key, "The provider's private key")->required();
@@ -127,8 +138,12 @@ Command add_train(CLI::App& app) {
   cmd->add_option("--adapter", args->adapter,
                   "Folder of the first adapter, where a LoRA contract binds one");
   auto* resume = cmd->add_flag("--resume", args->resume, "Go on with an interrupted run");
-  cmd->add_flag("--no-record", args->no_record, "Train only: no log, no evidence")
-      ->excludes(resume);
+  auto* unrecorded =
+      cmd->add_flag("--no-record", args->no_record, "Train only: no log, no evidence")
+          ->excludes(resume);
+  add_remote_options(*cmd, args->remote, "Copy the run there while it is recorded");
+  add_lock_option(*cmd, args->remote);
+  unrecorded->excludes(cmd->get_option("--store"));
   cmd->add_option("--encoding", args->encoding,
                   "How objects lie on the disk: raw as they are, auto is smaller (default: raw)")
       ->check(CLI::IsMember({"raw", "auto"}));

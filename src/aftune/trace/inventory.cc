@@ -143,7 +143,7 @@ Result<std::uint64_t> whole_entries(const Contract& contract,
 }
 
 Result<StoreCheck> check_store(const Inventory& inventory, const RunFolder& run) {
-  AFTUNE_TRY(const Store store, Store::open(run.store(), Store::Open::kExisting));
+  AFTUNE_TRY(const Store store, Store::open(run, Store::Open::kExisting));
   StoreCheck out;
   out.problems = inventory.unreadable;
   for (const auto& [digest, component] : inventory.needed) {
@@ -172,7 +172,7 @@ Result<StoreCheck> check_store(const Inventory& inventory, const RunFolder& run)
 
 Result<std::array<ComponentStats, kComponentCount>> component_stats(const Inventory& inventory,
                                                                     const RunFolder& run) {
-  AFTUNE_TRY(const Store store, Store::open(run.store(), Store::Open::kExisting));
+  AFTUNE_TRY(const Store store, Store::open(run, Store::Open::kExisting));
   AFTUNE_TRY(const auto objects, store.objects());
   std::array<ComponentStats, kComponentCount> out{};
   auto unstored = inventory.unstored;

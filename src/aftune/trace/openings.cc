@@ -35,7 +35,7 @@ Openings::Openings(const RunFolder& run, const Contract& contract,
 
 Result<Openings> Openings::open(const RunFolder& run, const Contract& contract,
                                 const std::vector<std::string>& entries, ThreadPool* pool) {
-  AFTUNE_TRY(Store store, Store::open(run.store(), Store::Open::kExisting, pool));
+  AFTUNE_TRY(Store store, Store::open(run, Store::Open::kExisting, pool));
   return Openings(run, contract, entries, std::move(store), pool);
 }
 

@@ -19,7 +19,7 @@ constexpr std::uint64_t kQueueBytes = std::uint64_t{512} << 20;
 }  // namespace
 
 Recorder::Recorder(const Contract& contract, const RunFolder& run, const crypto::PrivateKey& key,
-                   Store store, tlog::LogWriter log, StoreEncoding encoding)
+                   Store store, tlog::LogWriter log, StoreEncoding encoding, Mirror* mirror)
     : contract_(contract),
       run_(run),
       timeline_(contract),
@@ -27,6 +27,7 @@ Recorder::Recorder(const Contract& contract, const RunFolder& run, const crypto:
       store_(std::move(store)),
       log_(std::move(log)),
       encoding_(encoding),
+      mirror_(mirror),
       found_(log_.entries()),
       last_states_(timeline_.layer_blocks()),
       stored_states_(timeline_.layer_blocks()),
@@ -37,7 +38,7 @@ Recorder::~Recorder() = default;
 
 Result<std::unique_ptr<Recorder>> Recorder::open(const Contract& contract, const RunFolder& run,
                                                  const crypto::PrivateKey& key,
-                                                 StoreEncoding encoding) {
+                                                 StoreEncoding encoding, Mirror* mirror) {
   AFTUNE_TRY(Store store, Store::open(run.store(), Store::Open::kCreate));
   AFTUNE_TRY(tlog::LogWriter log, tlog::LogWriter::open(run.log(), contract.origin(), key));
   // Killed after the last entry became durable and before it was signed: only this is left to do.
@@ -48,7 +49,7 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const Contract& contract, const
     AFTUNE_TRY(log.sign());
   }
   return std::unique_ptr<Recorder>(
-      new Recorder(contract, run, key, std::move(store), std::move(log), encoding));
+      new Recorder(contract, run, key, std::move(store), std::move(log), encoding, mirror));
 }
 
 Status Recorder::commit(std::uint64_t position, const std::string& entry) {
@@ -60,8 +61,21 @@ Status Recorder::commit(std::uint64_t position, const std::string& entry) {
                              describe(timeline_.at(position)), log_.entries()[position], entry)};
   }
   AFTUNE_CHECK(position == size, "entries are recorded out of order");
-  AFTUNE_TRY(store_.sync());
+  AFTUNE_TRY(sync_objects());
   return log_.append(entry);
+}
+
+Status Recorder::sync_objects() {
+  AFTUNE_TRY(store_.sync());
+  for (const Path& file : store_.take_settled()) {
+    if (mirror_ != nullptr) AFTUNE_TRY(mirror_->add(file));
+  }
+  return ok();
+}
+
+Status Recorder::sign() {
+  AFTUNE_TRY(log_.sign());
+  return mirror_ != nullptr ? mirror_->add_log() : ok();
 }
 
 Status Recorder::commit_list(std::uint64_t position, const std::string& list) {
@@ -90,8 +104,7 @@ PutHint Recorder::hint_for_state(std::uint32_t block, std::size_t index, Role ro
 Status Recorder::sign_if_at(std::uint64_t size) {
   // A resumed log may be longer: the checkpoint over this size exists or is no longer needed.
   if (log_.entries().size() != size || log_.signed_size() >= size) return ok();
-  AFTUNE_TRY(log_.sign());
-  return ok();
+  return sign();
 }
 
 Status Recorder::post(std::uint64_t bytes, std::function<Status()> job) {
@@ -217,10 +230,9 @@ Status Recorder::record_abort(std::uint64_t step, std::string cause, std::string
       encode_list(AbortList{salts_.list_salt(position), step, std::move(reason)});
   const Digest digest = crypto::blake3(as_bytes(list));
   AFTUNE_TRY(store_.put(digest, as_bytes(list)));
-  AFTUNE_TRY(store_.sync());
+  AFTUNE_TRY(sync_objects());
   AFTUNE_TRY(log_.append(encode_abort(position, {step, std::move(cause), digest})));
-  AFTUNE_TRY(log_.sign());
-  return ok();
+  return sign();
 }
 
 }  // namespace aftune::trace

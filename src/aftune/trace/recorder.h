@@ -12,6 +12,7 @@
 #include "aftune/tlog/tiles.h"
 #include "aftune/trace/entry.h"
 #include "aftune/trace/list.h"
+#include "aftune/trace/mirror.h"
 #include "aftune/trace/run_folder.h"
 #include "aftune/trace/store.h"
 #include "aftune/trace/worker.h"
@@ -28,10 +29,12 @@ namespace aftune::trace {
 class Recorder final : public train::StepObserver {
  public:
   /// `contract` and `key` are borrowed. A log that has ended unsigned, by a kill, gets its
-  /// checkpoint. Errors: those of LogWriter::open and Store::open.
+  /// checkpoint. `mirror`, if given, is borrowed; it gets objects and log as they become durable,
+  /// and its errors are the recorder's. Errors: those of LogWriter::open and Store::open.
   static Result<std::unique_ptr<Recorder>> open(const Contract& contract, const RunFolder& run,
                                                 const crypto::PrivateKey& key,
-                                                StoreEncoding encoding = StoreEncoding::kRaw);
+                                                StoreEncoding encoding = StoreEncoding::kRaw,
+                                                Mirror* mirror = nullptr);
   ~Recorder() override;
 
   /// Position 0.
@@ -65,12 +68,14 @@ class Recorder final : public train::StepObserver {
 
  private:
   Recorder(const Contract& contract, const RunFolder& run, const crypto::PrivateKey& key,
-           Store store, tlog::LogWriter log, StoreEncoding encoding);
+           Store store, tlog::LogWriter log, StoreEncoding encoding, Mirror* mirror);
   Status post(std::uint64_t bytes, std::function<Status()> job);
   Status commit(std::uint64_t position, const std::string& entry);
   Status commit_list(std::uint64_t position, const std::string& list);
   Status take_state(std::uint32_t block, std::uint64_t step_block, const train::BlockState& state);
   Status commit_states(std::uint64_t step_block);
+  Status sync_objects();
+  Status sign();
   Status sign_if_at(std::uint64_t size);
   /// What put() is told of a list, of an edge or of tensor `index` of a block's state.
   [[nodiscard]] PutHint hint_for_list() const;
@@ -84,6 +89,7 @@ class Recorder final : public train::StepObserver {
   Store store_;          // used by the background thread once it runs
   tlog::LogWriter log_;  // the same
   StoreEncoding encoding_;
+  Mirror* mirror_;  // the same; may be null
   std::vector<std::string> found_;
   std::vector<Digest> edges_;                       // of the step under way; background thread
   std::vector<StateList> last_states_;              // by block; background thread

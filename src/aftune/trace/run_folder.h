@@ -6,9 +6,13 @@
 
 namespace aftune::trace {
 
+class RunSource;
+
 /// Paths only; touches nothing.
 struct RunFolder {
   Path root;
+  /// Where objects are fetched from that are not here yet; borrowed. Null: all that is, is here.
+  RunSource* source = nullptr;
 
   [[nodiscard]] Path contract() const { return root / "contract.json"; }
   [[nodiscard]] Path lock() const { return root / "lock"; }

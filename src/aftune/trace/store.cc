@@ -7,6 +7,7 @@
 
 #include "aftune/crypto/blake3.h"
 #include "aftune/trace/encoded_object.h"
+#include "aftune/trace/run_source.h"
 
 namespace aftune::trace {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 /// Deltas that are put on one another: each costs a reader one more file.
 constexpr std::uint8_t kDepthMade = 4;
 
-std::string suffix_of(Encoding encoding) { return "." + std::string(encoding_name(encoding)); }
+std::string suffix_of(Encoding encoding) { return fmt::format(".{}", encoding_name(encoding)); }
 
 /// An object file's name taken apart.
 struct FileName {
@@ -71,6 +72,12 @@ Result<Store> Store::open(const Path& folder, Open mode, ThreadPool* pool) {
   return Store(folder, pool);
 }
 
+Result<Store> Store::open(const RunFolder& run, Open mode, ThreadPool* pool) {
+  AFTUNE_TRY(Store out, open(run.store(), mode, pool));
+  out.source_ = run.source;
+  return out;
+}
+
 Store::~Store() {
   for (const auto& [digest, file] : unsettled_) {
     std::error_code ignored;
@@ -89,13 +96,18 @@ Path Store::path_of(const Digest& digest) const {
 
 std::optional<Encoding> Store::encoding_of(const Digest& digest) const {
   for (const Encoding encoding : kEncodings) {
-    if (is_file(path_of(digest, encoding))) return encoding;
+    if (is_there(path_of(digest, encoding))) return encoding;
   }
   return std::nullopt;
 }
 
 Result<ObjectHeader> Store::header_of(const Digest& digest, Encoding encoding) const {
-  AFTUNE_TRY(FileReader file, FileReader::open(path_of(digest, encoding)));
+  const Path path = path_of(digest, encoding);
+  if (source_ != nullptr && !is_file(path)) {
+    AFTUNE_TRY(const ByteBuffer head, head_at_source(path));
+    return decode_header(head, encoding);
+  }
+  AFTUNE_TRY(FileReader file, FileReader::open(path));
   return read_header(file, encoding);
 }
 
@@ -120,7 +132,7 @@ bool Store::whole_there(const Digest& digest, std::uint64_t size) const {
   const auto encoding = encoding_of(digest);
   if (!encoding) return false;
   if (encoding == Encoding::kRaw) {
-    const auto found = aftune::file_size(path_of(digest, Encoding::kRaw));
+    const auto found = size_of(path_of(digest, Encoding::kRaw));
     return found && *found == size;
   }
   const auto header = header_of(digest, *encoding);
@@ -181,7 +193,9 @@ Status Store::sync() {
     AFTUNE_TRY(settle_file(file));
     unsynced_.insert(file.target.parent_path());
   }
-  unsettled_.clear();
+  for (auto& [digest, file] : std::exchange(unsettled_, {})) {
+    settled_.push_back(std::move(file.target));
+  }
   AFTUNE_TRY(remove_superseded());
   for (const Path& folder : unsynced_) {
     AFTUNE_TRY(sync_folder(folder));
@@ -195,9 +209,21 @@ Digest Store::digest_of(Bytes data) const {
 }
 
 Result<ByteBuffer> Store::get(const Digest& digest, std::uint64_t limit_bytes) const {
+  Result<ByteBuffer> found = get_once(digest, limit_bytes);
+  // Altered on the way, or left by an earlier audit: the source is asked once more.
+  if (found || found.error().code != Code::kCorrupt || !drop_copies(digest)) return found;
+  return get_once(digest, limit_bytes);
+}
+
+Result<ByteBuffer> Store::read_plain(const Path& file, std::uint64_t limit_bytes) const {
+  AFTUNE_TRY(bring(file, limit_bytes));
+  return read_file(file, limit_bytes);
+}
+
+Result<ByteBuffer> Store::get_once(const Digest& digest, std::uint64_t limit_bytes) const {
   const Encoding encoding = encoding_of(digest).value_or(Encoding::kRaw);
   AFTUNE_TRY(ByteBuffer data,
-             (encoding == Encoding::kRaw ? read_file(path_of(digest, encoding), limit_bytes)
+             (encoding == Encoding::kRaw ? read_plain(path_of(digest, encoding), limit_bytes)
                                          : decode(digest, limit_bytes))
                  .in("object " + digest.hex()));
   const Digest found = digest_of(data);
@@ -206,7 +232,7 @@ Result<ByteBuffer> Store::get(const Digest& digest, std::uint64_t limit_bytes) c
   const std::vector<Digest> bases = bases_of(digest);
   if (!bases.empty()) {
     AFTUNE_TRY([[maybe_unused]] const ByteBuffer base,
-               get(bases.front(), data.size()).in(fmt::format("base of {}", digest.hex())));
+               get_once(bases.front(), data.size()).in(fmt::format("base of {}", digest.hex())));
   }
   return Error{Code::kCorrupt, fmt::format("object {} has {} bytes of digest {}", digest.hex(),
                                            data.size(), found.hex())};
@@ -241,6 +267,7 @@ Result<std::vector<Store::Link>> Store::open_chain(const Digest& digest,
       return Error{Code::kNotFound, fmt::format("its base {} is not there", at.hex())};
     }
     if (encoding == Encoding::kRaw) break;  // read as it is
+    AFTUNE_TRY(bring(path_of(at, *encoding), limit_bytes));
     AFTUNE_TRY(FileReader file, FileReader::open(path_of(at, *encoding)));
     AFTUNE_TRY(const ObjectHeader header, read_header(file, *encoding));
     if (header.size > limit_bytes) {
@@ -267,7 +294,7 @@ Result<ByteBuffer> Store::decode(const Digest& digest, std::uint64_t limit_bytes
   const ObjectHeader& last = chain.back().header;
   ByteBuffer out;
   if (last.encoding == Encoding::kDelta) {  // over a raw object
-    AFTUNE_TRY(out, read_file(path_of(last.base, Encoding::kRaw), last.size));
+    AFTUNE_TRY(out, read_plain(path_of(last.base, Encoding::kRaw), last.size));
     if (out.size() != last.size) {
       return Error{Code::kCorrupt,
                    fmt::format("{} bytes over a base of {}", last.size, out.size())};
@@ -295,16 +322,23 @@ Status Store::remove_superseded() {
 }
 
 Status Store::walk(const std::function<void(const Path&, const Digest*, Encoding)>& visit) const {
+  const auto see = [&](const Path& path) {
+    const auto name = parse_name(path.filename().string());
+    const bool at_home = name && path_of(name->digest) == path;
+    visit(path, at_home ? &name->digest : nullptr, name ? name->encoding : Encoding::kRaw);
+  };
   std::error_code error;
   auto it = std::filesystem::recursive_directory_iterator(folder_, error);
   for (; !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
-    if (it->is_directory(error)) continue;
-    const auto name = parse_name(it->path().filename().string());
-    const bool at_home = name && path_of(name->digest) == it->path();
-    visit(it->path(), at_home ? &name->digest : nullptr, name ? name->encoding : Encoding::kRaw);
+    if (!it->is_directory(error)) see(it->path());
   }
   if (error) {
     return Error{Code::kUnavailable, fmt::format("list {}: {}", folder_.string(), error.message())};
+  }
+  if (source_ == nullptr) return ok();
+  for (const RemoteFolder::File& file : source_->objects()) {
+    const Path path = folder_.parent_path() / file.name;
+    if (!is_file(path)) see(path);
   }
   return ok();
 }
@@ -314,7 +348,7 @@ Result<std::vector<Store::Object>> Store::objects() const {
   Status sized = ok();
   AFTUNE_TRY(walk([&](const Path& path, const Digest* digest, Encoding encoding) {
     if (digest == nullptr || !sized) return;
-    Result<std::uint64_t> size = aftune::file_size(path);
+    Result<std::uint64_t> size = size_of(path);
     if (!size) {
       sized = std::move(size).error();
       return;

@@ -9,11 +9,13 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "aftune/base/file.h"
 #include "aftune/crypto/digest.h"
 #include "aftune/trace/encoding.h"
+#include "aftune/trace/run_folder.h"
 
 namespace aftune {
 class ThreadPool;
@@ -40,6 +42,9 @@ class Store {
   /// `pool`, if given, hashes and decodes what get() reads and encodes what put() takes; it is
   /// borrowed and must be free then.
   static Result<Store> open(const Path& folder, Open mode, ThreadPool* pool = nullptr);
+  /// The store of a run. With a source, for reading: get() fetches what is not in the folder, and
+  /// what has other bytes once more.
+  static Result<Store> open(const RunFolder& run, Open mode, ThreadPool* pool = nullptr);
 
   Store(Store&&) noexcept = default;
   Store& operator=(Store&&) = delete;
@@ -52,6 +57,8 @@ class Store {
 
   /// Makes everything put so far durable under its name. Errors: kUnavailable.
   Status sync();
+  /// The files that sync() has put in place since the last call.
+  std::vector<Path> take_settled() { return std::exchange(settled_, {}); }
 
   /// Whether there is a file for it, and for each base that it needs.
   [[nodiscard]] bool has(const Digest& digest) const;
@@ -92,6 +99,14 @@ class Store {
   [[nodiscard]] Path path_of(const Digest& digest, Encoding encoding) const;
   [[nodiscard]] std::optional<Encoding> encoding_of(const Digest& digest) const;
   [[nodiscard]] Result<ObjectHeader> header_of(const Digest& digest, Encoding encoding) const;
+  /// A file of the folder: whether it is here or at the source, its size, and so that it is here.
+  [[nodiscard]] bool is_there(const Path& file) const;
+  [[nodiscard]] Result<std::uint64_t> size_of(const Path& file) const;
+  [[nodiscard]] Status bring(const Path& file, std::uint64_t limit_bytes) const;
+  Result<ByteBuffer> head_at_source(const Path& file) const;
+  [[nodiscard]] bool drop_copies(const Digest& digest) const;
+  Result<ByteBuffer> read_plain(const Path& file, std::uint64_t limit_bytes) const;
+  Result<ByteBuffer> get_once(const Digest& digest, std::uint64_t limit_bytes) const;
   [[nodiscard]] bool whole_there(const Digest& digest, std::uint64_t size) const;
   Result<std::vector<Link>> open_chain(const Digest& digest, std::uint64_t limit_bytes) const;
   [[nodiscard]] bool read_raw(const Digest& digest, std::span<std::uint8_t> out) const;
@@ -107,6 +122,8 @@ class Store {
   std::map<Digest, UnsettledFile> unsettled_;  // put since the last sync
   std::set<Path> unsynced_;                    // folders with new names
   std::set<Path> superseded_;                  // broken files beside what is unsettled
+  std::vector<Path> settled_;                  // not taken yet
+  RunSource* source_ = nullptr;                // borrowed; null: all is in the folder
 };
 
 }  // namespace aftune::trace

@@ -31,6 +31,7 @@ struct Run {
   SideInputs inputs;
   std::optional<Digest> root_salt;
   std::vector<train::BlockState> states;  // outlive the recorder, whose thread reads them
+  std::unique_ptr<Mirror> mirror;         // outlives the recorder; null without a remote folder
   std::unique_ptr<Recorder> recorder;     // null without recording
   std::uint64_t first_step_block = 0;
   TrainReport report;
@@ -39,6 +40,19 @@ struct Run {
     if (recorder == nullptr) return;
     report.stalled_seconds = recorder->worker().stalled_seconds();
     report.recording_seconds = recorder->worker().busy_seconds();
+  }
+
+  /// Has everything copied that is here and not in the remote folder.
+  Status copy_missing() { return mirror == nullptr ? ok() : mirror->add_missing(); }
+
+  /// Waits until the remote folder has everything.
+  Status finish_copying() {
+    if (mirror == nullptr) return ok();
+    AFTUNE_TRY(mirror->drain());
+    report.copied_files = mirror->files_done();
+    report.copied_bytes = mirror->bytes_done();
+    report.copying_seconds = mirror->worker().busy_seconds();
+    return ok();
   }
 };
 
@@ -55,21 +69,29 @@ Status check_closed(const Run& run, const std::vector<std::string>& entries) {
 
 /// Tells whether the log has ended, and puts the states to start from in place.
 Status start_recording(Run& run) {
-  AFTUNE_TRY(run.recorder,
-             Recorder::open(run.contract, run.job.run, run.job.key, run.job.encoding));
+  if (run.job.remote != nullptr) {
+    AFTUNE_TRY(run.mirror, Mirror::open(*run.job.remote, run.job.run, run.job.existing));
+  }
+  AFTUNE_TRY(run.recorder, Recorder::open(run.contract, run.job.run, run.job.key, run.job.encoding,
+                                          run.mirror.get()));
   const auto& entries = run.recorder->found_entries();
   if (!entries.empty() && is_abort(entries.back())) {
+    AFTUNE_TRY(run.copy_missing());
+    AFTUNE_TRY(run.finish_copying());
     return Error{Code::kInvalidInput, fmt::format("the run in {} was aborted and cannot go on",
                                                   run.job.run.root.string())};
   }
   if (entries.size() == run.timeline.entry_count()) {
     run.report.end = RunEnd::kAlreadyClosed;
-    return check_closed(run, entries)
-        .in(fmt::format("the run in {} is closed, but not whole", run.job.run.root.string()));
+    AFTUNE_TRY(
+        check_closed(run, entries)
+            .in(fmt::format("the run in {} is closed, but not whole", run.job.run.root.string())));
+    return run.copy_missing();
   }
   // Training goes on where all evidence before is whole: what comes after is made again.
   AFTUNE_TRY(const std::uint64_t whole,
              mend_evidence(run.contract, entries, run.job.run, &run.engine.pool()));
+  AFTUNE_TRY(run.copy_missing());  // nothing of what was altered
   AFTUNE_TRY(const Openings openings,
              Openings::open(run.job.run, run.contract, entries, &run.engine.pool()));
   AFTUNE_TRY(ResumePoint point, find_resume_point(run.contract, openings, whole));
@@ -167,6 +189,7 @@ Status close_run(Run& run) {
   AFTUNE_TRY(std::vector<BoundFile> files,
              deliver(run.contract, run.recorder ? run.job.run.base() : run.job.model, parameters,
                      run.job.run.delivered()));
+  if (run.mirror) AFTUNE_TRY(run.mirror->add_delivered());
   if (run.recorder) {
     AFTUNE_TRY(check_evidence(run.contract, run.job.run));
     AFTUNE_TRY(run.recorder->record_close(root, std::move(files)));
@@ -212,18 +235,23 @@ Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engin
           root_salt,
           std::move(base),
           nullptr,
+          nullptr,
           0,
           {}};
   const auto start = Clock::now();
   if (job.recording == Recording::kOn) {
     AFTUNE_TRY(start_recording(run));
-    if (run.report.end == RunEnd::kAlreadyClosed) return run.report;
+    if (run.report.end == RunEnd::kAlreadyClosed) {
+      AFTUNE_TRY(run.finish_copying());
+      return run.report;
+    }
   }
   run.report.resumed_from = run.timeline.first_step(run.first_step_block);
   AFTUNE_TRY(run_steps(run));
   if (run.report.end != RunEnd::kAborted) {
     AFTUNE_TRY(close_run(run));
   }
+  AFTUNE_TRY(run.finish_copying());
   run.note_recording();
   run.report.seconds = seconds_since(start);
   return run.report;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "aftune/base/remote_folder.h"
 #include "aftune/numerics/engine.h"
 #include "aftune/trace/contract.h"
 #include "aftune/trace/encoding.h"
@@ -37,7 +38,8 @@ struct TrainJob {
   Recording recording = Recording::kOn;
   std::function<void(const StepProgress&)> on_step;
   StoreEncoding encoding = StoreEncoding::kRaw;
-  Path adapter = {};  // the folder of the first adapter, where the contract binds one
+  Path adapter = {};               // the folder of the first adapter, where the contract binds one
+  RemoteFolder* remote = nullptr;  // where the run is copied while it is recorded; borrowed
 };
 
 enum class RunEnd { kClosed, kAlreadyClosed, kAborted };
@@ -46,17 +48,19 @@ struct TrainReport {
   RunEnd end = RunEnd::kClosed;
   std::string abort_reason;
   std::optional<float> first_loss, last_loss;
-  std::uint64_t steps_run = 0;     // in this process
-  std::uint64_t resumed_from = 0;  // first step of this process
-  double seconds = 0;              // steps and close, set-up apart
-  double stalled_seconds = 0;      // the training thread waited for recording
-  double recording_seconds = 0;    // the background thread worked
+  std::uint64_t steps_run = 0;                       // in this process
+  std::uint64_t resumed_from = 0;                    // first step of this process
+  double seconds = 0;                                // steps and close, set-up apart
+  double stalled_seconds = 0;                        // the training thread waited for recording
+  double recording_seconds = 0;                      // the background thread worked
+  std::uint64_t copied_files = 0, copied_bytes = 0;  // to the remote folder, in this process
+  double copying_seconds = 0;                        // of another background thread
 };
 
 /// Runs or resumes. With Recording::kOff nothing but metrics and the delivered model is written.
 /// Errors: kInvalidInput for a key, model or data set that is not the contract's (the last two as
 ///         kCorrupt), a folder of another run, a closed or aborted log; kUnavailable for I/O: what
-///         is committed stays, and a resumed run goes on.
+///         is committed stays, and a resumed run goes on; also for a remote folder that gives up.
 Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engine);
 
 }  // namespace aftune::trace

@@ -10,6 +10,16 @@ namespace {
 
 text::TextRule rule_of(std::uint8_t choice) {
   text::TextRule rule;
+  rule.sequence = (choice & 64) != 0 ? 2 : 24;
+  if ((choice & 128) != 0) {
+    rule.format = (choice & 1) != 0 ? "messages" : "tokens";
+    rule.labels = (choice & 2) != 0 ? "all" : "completion";
+    if (rule.format == "messages") {
+      rule.chat_template =
+          (choice & 4) != 0 ? text::ChatTemplate::kLlama3 : text::ChatTemplate::kSmollm2;
+    }
+    return rule;
+  }
   const bool is_text = (choice & 1) != 0;
   rule.format = is_text ? "text" : "prompt_completion";
   rule.labels = is_text || (choice & 2) != 0 ? "all" : "completion";
@@ -17,7 +27,6 @@ text::TextRule rule_of(std::uint8_t choice) {
   rule.after_completion = (choice & 8) != 0 ? "<|im_end|>\n" : "";
   rule.bos_id = (choice & 16) != 0 ? 1 : -1;
   rule.eos_id = (choice & 32) != 0 ? 2 : -1;
-  rule.sequence = (choice & 64) != 0 ? 2 : 24;
   return rule;
 }
 
@@ -35,6 +44,24 @@ void check_sample(const text::TextRule& rule, const text::Sample& sample) {
   AFTUNE_CHECK(counted == sample.counted, "another number of counted tokens");
 }
 
+/// Packed samples hold each row once, and as many counted tokens as the rows apart.
+void check_packed(const text::TextRule& rule, const text::Tokenizer& tokenizer,
+                  const text::Dataset& data, std::uint64_t counted) {
+  const auto firsts = text::pack(rule, tokenizer, data);
+  AFTUNE_CHECK(firsts && firsts->front() == 0, "rows that are samples do not pack");
+  for (std::size_t i = 0; i < firsts->size(); ++i) {
+    const std::uint64_t end = i + 1 < firsts->size() ? (*firsts)[i + 1] : data.row_count();
+    AFTUNE_CHECK((*firsts)[i] < end, "a sample without rows");
+    const auto sample = text::make_packed_sample(rule, tokenizer, data, (*firsts)[i], end);
+    AFTUNE_CHECK(sample.has_value(), "a packed sample");
+    check_sample(rule, *sample);
+    AFTUNE_CHECK(sample->document_ends.back() == rule.sequence, "documents end before the sample");
+    AFTUNE_CHECK(sample->counted <= counted, "more counted tokens than the rows have");
+    counted -= sample->counted;
+  }
+  AFTUNE_CHECK(counted == 0, "counted tokens were lost");
+}
+
 }  // namespace
 
 bool decode_one(Bytes input) {
@@ -45,15 +72,17 @@ bool decode_one(Bytes input) {
   const auto data = text::Dataset::parse(std::string(file));
   if (!data) return false;
   std::string joined;
-  std::uint64_t samples = 0;
+  std::uint64_t samples = 0, counted = 0;
   for (std::uint64_t i = 0; i < data->row_count(); ++i) {
     joined += data->row(i);
     joined += '\n';
     if (const auto sample = text::make_sample(rule, *tokenizer, data->row(i), i)) {
       check_sample(rule, *sample);
       ++samples;
+      counted += sample->counted;
     }
   }
+  if (samples == data->row_count()) check_packed(rule, *tokenizer, *data, counted);
   if (!file.ends_with('\n')) joined.pop_back();
   AFTUNE_CHECK(joined == file, "the rows are not the file");
   const auto again = text::Dataset::parse(joined);

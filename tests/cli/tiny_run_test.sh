@@ -76,6 +76,7 @@ case_audits_accept() {
   expect 0 "replayed   16 of 16" "${audit[@]}" --all
   expect 3 "INCONCLUSIVE" "${audit[@]}" --block 1,2
   expect 0 "none missing" "$AFTUNE" store check --run "$work/t/run"
+  expect 0 "log      $entries entries, closed" "$AFTUNE" inspect "$work/t/run"
 }
 
 case_generate_is_repeatable() {

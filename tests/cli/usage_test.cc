@@ -33,6 +33,8 @@ const std::vector<Arguments> kCommands = {{"import"},
                                           {"generate"},
                                           {"receipt", "verify"},
                                           {"receipt", "make"},
+                                          {"inspect"},
+                                          {"evaluate"},
                                           {"env"}};
 
 Arguments with(Arguments command, const Arguments& more) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "aftune/base/check.h"
 #include "aftune/numerics/loss.h"
@@ -29,13 +30,16 @@ void adamw_digests(const Engine& engine) {
 
 void sgd_digests(const Engine& engine) {
   const std::size_t n = 65536 + 77;
-  for (const float momentum : {0.0F, 0.9F}) {
-    Values p = painted(n, 61), buffer(momentum == 0 ? 0 : n);
-    DigestLine line(momentum == 0 ? "sgd.plain" : "sgd.momentum");
+  const std::pair<const char*, numerics::SgdScalars> kinds[] = {
+      {"sgd.plain", {0.7F, 0.01F, 1e-4F, 0}},
+      {"sgd.momentum", {0.7F, 0.01F, 1e-4F, 0.9F}},
+      {"sgd.nesterov", {0.7F, 0.01F, 1e-4F, 0.9F, true}}};
+  for (const auto& [name, scalars] : kinds) {
+    Values p = painted(n, 61), buffer(scalars.momentum == 0 ? 0 : n);
+    DigestLine line(name);
     for (const std::uint32_t step : {1U, 2U, 3U}) {
       const Values gradient = painted(n, 62 + step, -60, 2);
-      const auto status =
-          numerics::sgd(engine, {0.7F, 0.01F, 1e-4F, momentum}, gradient, p, buffer);
+      const auto status = numerics::sgd(engine, scalars, gradient, p, buffer);
       AFTUNE_CHECK(status.has_value(), "a finite update was refused");
       line.take(p);
       line.take(buffer);

@@ -77,6 +77,41 @@ TEST(DataLies, T30LabelsMasked) {
                                       {"data", "step 0", "counted tokens are committed"}));
 }
 
+TEST(DataLies, T10PackedRowsThatSeeEachOther) {
+  const World& w = world(fine(packed()));
+  bool together = false;
+  Lies lies;
+  lies.batches = [&](std::uint64_t, std::vector<model::MicroBatch>& batches) {
+    for (auto& batch : batches) {
+      together = together || batch.document_ends.size() > batch.rows;
+      batch.document_ends.clear();
+    }
+  };
+  EXPECT_TRUE(rejected(caught(w, lies), {"activation", "layer block 0, step block 0", "edge 1"}));
+  EXPECT_TRUE(together) << "no sample held two rows";
+}
+
+TEST(DataLies, T10PackedRowsOfAnotherSample) {
+  const World& w = world(fine(packed()));
+  Lies lies;
+  lies.claim = [](std::uint64_t, train::StepOutcome&, std::vector<std::uint64_t>& rows, auto&) {
+    rows.front() += 1;
+  };
+  EXPECT_TRUE(rejected_without_replay(w.audit_blocks(tell(w, lies), {}),
+                                      {"data", "step 0", "the agreed order gives"}));
+}
+
+TEST(DataLies, T30AConversationTrainedOnQuestionsToo) {
+  const World& w = world(fine(conversations()));
+  Lies lies;
+  lies.batches = [](std::uint64_t, std::vector<model::MicroBatch>& batches) {
+    for (auto& batch : batches) {
+      for (std::size_t t = 0; t + 1 < batch.sequence; ++t) batch.targets[t] = batch.tokens[t + 1];
+    }
+  };
+  EXPECT_TRUE(rejected(caught(w, lies), {"loss", "layer block 3, step block 0", "loss of step 0"}));
+}
+
 TEST(DataLies, T30RowsCutToAFewTokens) {
   Lies lies;
   lies.batches = [](std::uint64_t, std::vector<model::MicroBatch>& batches) {

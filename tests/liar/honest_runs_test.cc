@@ -32,6 +32,16 @@ Terms clip(Terms terms, double max_norm) {
   return terms;
 }
 
+/// Nesterov's momentum, no decay of norms, a rate that falls along a line.
+Terms trainer_sgd() {
+  Terms terms = shape(sgd(0.9), 2, 2, 1);
+  terms.training.optimizer.nesterov = true;
+  terms.training.optimizer.decayed = train::Decayed::kWeights;
+  terms.training.optimizer.weight_decay = 0.1;
+  terms.training.schedule = {train::ScheduleKind::kLinear, 1e-2, 1, 5};
+  return terms;
+}
+
 std::vector<Variant> variants() {
   Terms secret = untied();
   secret.base_public = secret.weights_disclosed = false;
@@ -57,11 +67,14 @@ std::vector<Variant> variants() {
       {"four micro-batches", shape(untied(), 2, 2, 2, 1)},
       {"SGD", shape(sgd(0), 2, 2, 1)},
       {"momentum", shape(sgd(0.9), 2, 2, 2)},
+      {"Nesterov, decay of weights alone, linear", trainer_sgd()},
       {"no clipping", clip(untied(), 0)},
       {"clipping that never binds", clip(tied(), 1e6)},
       {"a private base and hidden weights", secret},
       {"labels on all tokens", all_labels},
       {"rows in file order", unshuffled},
+      {"several rows a sample", shape(packed(), 2, 2, 1, 3)},
+      {"conversations", conversations()},
   };
 }
 

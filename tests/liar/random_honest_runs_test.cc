@@ -88,12 +88,16 @@ train::TrainSpec random_training(Dice& dice, std::uint64_t steps) {
     spec.schedule.peak = dice.one_of({1e-3, 1e-1, 0.5});
   }
   if (dice.toss()) {
-    spec.schedule.kind = train::ScheduleKind::kWarmupCosine;
+    spec.schedule.kind =
+        dice.one_of({train::ScheduleKind::kWarmupCosine, train::ScheduleKind::kLinear,
+                     train::ScheduleKind::kConstantWithWarmup});
     spec.schedule.warmup_steps = dice.number(0, 2);
     spec.schedule.total_steps = steps + dice.number(0, 3);
     // A schedule is not all warm-up and more.
     spec.schedule.warmup_steps = std::min(spec.schedule.warmup_steps, spec.schedule.total_steps);
   }
+  if (dice.toss()) spec.optimizer.decayed = train::Decayed::kWeights;
+  spec.optimizer.nesterov = spec.optimizer.momentum > 0 && dice.toss();
   spec.clip.max_norm = dice.one_of({0.0, 0.1, 1.0, 1e6});
   return spec;
 }
@@ -115,13 +119,14 @@ Configuration random_configuration(Dice& dice, std::uint32_t index) {
   t.training = random_training(dice, t.steps);
   t.base_public = dice.toss();
   t.weights_disclosed = dice.toss();
-  const bool all_labels = dice.toss(), shuffled = dice.toss();
+  const bool all_labels = dice.toss(), shuffled = dice.toss(), packing = dice.toss();
   const std::uint32_t sequence = dice.number(12, 24);
   t.change = [=](trace::Contract& c) {
     c.run_id.bytes[1] = static_cast<unsigned char>(index);
     c.run_id.bytes[2] = static_cast<unsigned char>(index >> 8);
     c.text.labels = all_labels ? "all" : "completion";
     c.text.sequence = sequence;
+    c.text.packing = packing;
     c.order.shuffle = shuffled ? "sha256" : "none";
   };
   out.recorded = random_machine(dice);

@@ -93,13 +93,17 @@ Path base_folder(const Terms& terms) {
   return folder;
 }
 
+/// Rows that are pairs and conversations, whichever the rule takes.
 Path data_file(bool poisoned) {
   const Path file = scratch() / (poisoned ? "poisoned.jsonl" : "data.jsonl");
   if (std::filesystem::exists(file)) return file;
   std::string rows;
   for (std::uint64_t i = 0; i < kRows; ++i) {
-    rows += fmt::format(R"({{"prompt":"what is {}?","completion":"it {} {}"}})", i,
-                        poisoned ? "was" : "is", 7 * i % 24);
+    const std::string question = fmt::format("what is {}?", i);
+    const std::string answer = fmt::format("it {} {}", poisoned ? "was" : "is", 7 * i % 24);
+    rows += fmt::format(R"({{"prompt":"{}","completion":"{}","messages":[)", question, answer);
+    rows += fmt::format(R"({{"role":"user","content":"{}"}},)", question);
+    rows += fmt::format(R"({{"role":"assistant","content":"{}"}}]}})", answer);
     rows += '\n';
   }
   must(write_file(file, as_bytes(rows)));
@@ -172,6 +176,23 @@ trace::SignedContract sign(const trace::Contract& contract, const crypto::Privat
 }  // namespace
 
 Terms untied() { return {}; }
+
+Terms packed() {
+  Terms terms;
+  terms.change = [](trace::Contract& c) {
+    c.text.sequence = 40;
+    c.text.packing = true;
+  };
+  return terms;
+}
+
+Terms conversations() {
+  Terms terms;
+  terms.change = [](trace::Contract& c) {
+    c.text = {"messages", "", "", "", -1, -1, 0, 64, "completion", text::ChatTemplate::kChatml};
+  };
+  return terms;
+}
 
 Terms tied() {
   Terms terms;

@@ -39,6 +39,8 @@ Terms untied();
 Terms tied();
 Terms sgd(double momentum);
 Terms of_family(model::Family family);
+Terms packed();         // several rows a sample
+Terms conversations();  // rows of messages
 /// One layer a block: segment i is block i, edges 1 to 3.
 Terms fine(Terms terms = untied());
 

@@ -193,6 +193,21 @@ TEST(TrainingLies, T13MomentumOtherThanAgreed) {
                        {"state", "layer block 0, step block 0", "of state of layer block 0"}));
 }
 
+TEST(TrainingLies, T13NesterovAndDecayOfNormsOtherThanAgreed) {
+  Terms terms = fine(sgd(0.9));
+  terms.training.optimizer.nesterov = true;
+  terms.training.optimizer.decayed = train::Decayed::kWeights;
+  terms.training.optimizer.weight_decay = 0.1;
+  const World& w = world(terms);
+  Lies plain, decayed;
+  plain.update = [](std::uint64_t, train::TrainSpec& spec) { spec.optimizer.nesterov = false; };
+  EXPECT_TRUE(rejected(caught(w, plain), {"state", "layer block 0, step block 0"}));
+  decayed.update = [](std::uint64_t, train::TrainSpec& spec) {
+    spec.optimizer.decayed = train::Decayed::kAll;
+  };
+  EXPECT_TRUE(rejected(caught(w, decayed), {"state", "layer block 0, step block 0", "norm"}));
+}
+
 TEST(TrainingLies, T14ClipFactorThatTheNormDoesNotGive) {
   Lies lies;
   lies.clip = [](std::uint64_t, train::StepOutcome& outcome) { outcome.clip = 1; };

@@ -14,19 +14,37 @@ constexpr std::string_view kLayers = "model.layers.";
 
 /// The name with N for the layer's number.
 std::string kind_of(const std::string& name) {
-  if (!name.starts_with(kLayers)) return name;
-  return std::string(kLayers) + "N" + name.substr(name.find('.', kLayers.size()));
+  const std::size_t layers = name.find(kLayers);
+  if (layers == std::string::npos) return name;
+  const std::size_t number = layers + kLayers.size();
+  return name.substr(0, number) + "N" + name.substr(name.find('.', number));
+}
+
+std::vector<ParameterKind> kinds_of(const std::vector<TensorSpec>& specs) {
+  std::map<std::string, ParameterKind> kinds;
+  for (const TensorSpec& spec : specs) {
+    ParameterKind& kind = kinds[kind_of(spec.name)];
+    const auto elements = element_count(spec.shape);
+    AFTUNE_CHECK(elements.has_value(), spec.name);
+    kind.shape = spec.shape;
+    kind.tensors += 1;
+    kind.elements += *elements;
+  }
+  std::vector<ParameterKind> out;
+  for (auto& [name, kind] : kinds) {
+    kind.name = name;
+    out.push_back(std::move(kind));
+  }
+  return out;
+}
+
+double count_of(const std::vector<TensorSpec>& specs) {
+  double sum = 0;
+  for (const ParameterKind& kind : kinds_of(specs)) sum += static_cast<double>(kind.elements);
+  return sum;
 }
 
 double size_of(Dtype dtype) { return static_cast<double>(element_size(dtype)); }
-
-double parameter_count(const model::LlamaConfig& config) {
-  double sum = 0;
-  for (const ParameterKind& kind : parameter_kinds(config)) {
-    sum += static_cast<double>(kind.elements);
-  }
-  return sum;
-}
 
 double moment_count(const train::OptimizerSpec& optimizer) {
   if (optimizer.kind == train::OptimizerKind::kAdamW) return 2;
@@ -48,28 +66,20 @@ double product(std::uint64_t a, std::uint64_t b) {
 }  // namespace
 
 std::vector<ParameterKind> parameter_kinds(const model::LlamaConfig& config) {
-  std::map<std::string, ParameterKind> kinds;
-  for (const TensorSpec& spec : model::parameter_specs(config)) {
-    ParameterKind& kind = kinds[kind_of(spec.name)];
-    const auto elements = element_count(spec.shape);
-    AFTUNE_CHECK(elements.has_value(), spec.name);
-    kind.shape = spec.shape;
-    kind.tensors += 1;
-    kind.elements += *elements;
-  }
-  std::vector<ParameterKind> out;
-  for (auto& [name, kind] : kinds) {
-    kind.name = name;
-    out.push_back(std::move(kind));
-  }
-  return out;
+  return kinds_of(model::parameter_specs(config));
+}
+
+std::vector<ParameterKind> trained_kinds(const model::LlamaConfig& config,
+                                         const model::LoraSpec& lora) {
+  return kinds_of(model::trained_specs(config, lora));
 }
 
 MemoryPlan plan_memory(const ModelPlanJob& job) {
   const model::LlamaConfig& c = job.architecture;
-  const double parameters = parameter_count(c);
+  const double parameters = count_of(model::trained_specs(c, job.lora));
   const double tokens = product(std::min(job.micro_batch, job.samples), job.sequence);
   MemoryPlan out;
+  out.frozen = count_of(model::frozen_specs(c, job.lora)) * sizeof(float);
   out.parameters = parameters * size_of(job.dtypes.parameters);
   out.gradients = parameters * size_of(job.dtypes.gradients);
   out.moments = parameters * moment_count(job.optimizer) * size_of(job.dtypes.moments);
@@ -86,11 +96,12 @@ StoragePlan plan_storage(const ModelPlanJob& job) {
   contract.grid = job.grid;
   contract.steps = job.steps;
   const trace::Timeline timeline(contract);
-  const double parameters = parameter_count(job.architecture);
+  const double parameters = count_of(model::trained_specs(job.architecture, job.lora));
 
   StoragePlan out;
   out.steps = job.steps;
-  out.model = parameters * sizeof(float);  // as the delivered folder has it
+  out.model = count_of(model::parameter_specs(job.architecture)) * sizeof(float);
+  out.delivered = parameters * sizeof(float);
   out.state = parameters * (size_of(job.dtypes.parameters) +
                             moment_count(job.optimizer) * size_of(job.dtypes.moments));
   for (std::uint64_t j = 1; j < timeline.step_blocks(); ++j) out.states += timeline.stored(j);

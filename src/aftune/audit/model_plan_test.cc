@@ -116,6 +116,45 @@ TEST(ModelPlan, MemoryIsThatOfTheMeasuredRuns) {
   EXPECT_LT(total, 2.72e9 * 1.05);
 }
 
+ModelPlanJob lora_job() {
+  ModelPlanJob out = job();
+  out.lora = model::LoraSpec{8, 16, 0, false, {"q_proj", "v_proj"}, {}};
+  return out;
+}
+
+TEST(ModelPlan, MemoryOfAdaptersIsThatOfTheMeasuredRun) {
+  const MemoryPlan plan = plan_memory(lora_job());
+  const double measured = 1.10e9;  // docs/performance.md
+  EXPECT_GT(plan.total(), 0.85 * measured);
+  EXPECT_LT(plan.total(), 1.15 * measured);
+  // r (576 + 576) and r (576 + 192) values in each of 30 layers.
+  const double trained = 30 * 8 * (2 * 576 + 576 + 192);
+  EXPECT_EQ(plan.frozen, 134'515'008 * 4.0);
+  EXPECT_EQ(plan.parameters, trained * 4);
+  EXPECT_EQ(plan.gradients, trained * 4);
+  EXPECT_EQ(plan.moments, trained * 8);
+  EXPECT_EQ(plan.activations, plan_memory(job()).activations);
+}
+
+TEST(ModelPlan, SavedModulesAreTrainedAndNotFrozen) {
+  ModelPlanJob saved = lora_job();
+  saved.lora->modules_to_save = {"norm"};
+  EXPECT_EQ(plan_memory(saved).frozen, plan_memory(lora_job()).frozen - 576 * 4);
+  EXPECT_EQ(plan_memory(saved).parameters, plan_memory(lora_job()).parameters + 576 * 4);
+  const auto kinds = trained_kinds(saved.architecture, *saved.lora);
+  EXPECT_EQ(kinds.size(), 5U);
+  EXPECT_EQ(shape_of(kinds, "base_model.model.model.layers.N.self_attn.v_proj.lora_B.weight"),
+            (Shape{192, 8}));
+}
+
+TEST(ModelPlan, StorageOfAdaptersHasTheBaseOnce) {
+  const StoragePlan plan = plan_storage(lora_job()), whole = plan_storage(job());
+  EXPECT_EQ(plan.model, whole.model);
+  EXPECT_EQ(plan.delivered, plan.state / 3);
+  EXPECT_NEAR(plan.state, 30 * 8 * 1920 * 12.0, 1);
+  EXPECT_EQ(plan.edges, whole.edges);
+}
+
 TEST(ModelPlan, StorageIsThatOfTheMeasuredRuns) {
   const StoragePlan plan = plan_storage(job());
   EXPECT_EQ(plan.states, 2U);

@@ -32,6 +32,8 @@ Command add_store(CLI::App& app);
 Command add_generate(CLI::App& app);
 Command add_merge(CLI::App& app);
 Command add_env(CLI::App& app);
+Command add_inspect(CLI::App& app);
+Command add_evaluate(CLI::App& app);
 Command add_witness(CLI::App& app);
 Command add_challenge(CLI::App& app);
 Command add_answer(CLI::App& app);

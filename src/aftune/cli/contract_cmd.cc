@@ -28,9 +28,10 @@ Result<codec::Dsse> load_envelope(const Path& file) {
       .in(file.string());
 }
 
-Status draft(const Args& args) {
+Status draft(const Args& args, const std::vector<std::string>& more) {
   AFTUNE_TRY(check_out_file(args.out));
-  AFTUNE_TRY(const Draft draft, draft_contract(args.job, std::time(nullptr)));
+  AFTUNE_TRY(const std::vector<JobFlag> flags, job_flags(more));
+  AFTUNE_TRY(const Draft draft, draft_contract(args.job, std::time(nullptr), flags));
   const codec::Dsse envelope{
       std::string(trace::kContractPayloadType), draft.contract.payload(), {}};
   AFTUNE_TRY(write_new_file(args.out, as_bytes(codec::encode_dsse(envelope))));
@@ -106,7 +107,12 @@ Command add_contract(CLI::App& app) {
       "  aftune contract sign contract.json --role client --key keys/client.key\n"
       "  aftune contract show contract.json\n  aftune contract verify contract.json");
   auto* drafting = cmd->add_subcommand("draft", "Complete and check a job file");
-  drafting->footer("Example:\n  aftune contract draft -c job.yaml -o contract.json");
+  drafting->footer(
+      "Any key of the job file may be given as a flag, which wins: --KEY VALUE, maps dotted.\n"
+      "Examples:\n  aftune contract draft -c job.yaml -o contract.json\n"
+      "  aftune contract draft -c job.yaml -o contract.json --learning_rate 1e-4 "
+      "--grid.state_interval 4");
+  drafting->allow_extras();
   drafting->add_option("-c,--config", args->job, "The job file (docs/guides/job.md)")->required();
   drafting->add_option("-o,--out", args->out, "Contract to write; must not exist")->required();
   auto* signing = cmd->add_subcommand("sign", "Add one side's signature");
@@ -129,7 +135,7 @@ Command add_contract(CLI::App& app) {
   return {[cmd] { return cmd->parsed(); },
           [args, drafting, signing, showing, making] {
             if (making->parsed()) return finish(nonce(*args));
-            if (drafting->parsed()) return finish(draft(*args));
+            if (drafting->parsed()) return finish(draft(*args, drafting->remaining()));
             if (signing->parsed()) return finish(sign(*args));
             if (showing->parsed()) return finish(show(*args));
             return finish(verify(*args));

@@ -9,7 +9,10 @@
 #include "aftune/base/hex.h"
 #include "aftune/base/random.h"
 #include "aftune/cli/draft_lora.h"
+#include "aftune/cli/draft_recipe.h"
+#include "aftune/cli/draft_text.h"
 #include "aftune/cli/job_reader.h"
+#include "aftune/cli/trainer_names.h"
 #include "aftune/codec/key_file.h"
 #include "aftune/crypto/blake3.h"
 #include "aftune/crypto/sha256.h"
@@ -30,6 +33,7 @@ struct Drafting {
   Path folder;  // of the job file: relative paths start here
   std::int64_t now;
   Draft out;
+  std::uint64_t samples = 0;  // an epoch
 
   [[nodiscard]] Path resolve(const std::string& path) const {
     return Path(path).is_absolute() ? Path(path) : folder / path;
@@ -100,40 +104,7 @@ Status draft_model(Drafting& draft) {
   return draft_lora(draft.job, draft.folder, salt, contract, draft.out.filled_in);
 }
 
-Result<std::int32_t> token_id(JobReader& text, const text::Tokenizer& tokenizer,
-                              std::string_view key) {
-  AFTUNE_TRY(const std::string token, text.text_or(key, ""));
-  if (token.empty()) return std::int32_t{-1};
-  const std::int32_t id = tokenizer.id_of(token);
-  if (id >= 0) return id;
-  return Error{Code::kInvalidInput,
-               fmt::format("{}: the tokenizer has no token \"{}\"", text.where(key), token)};
-}
-
-Status draft_text(Drafting& draft, const Path& model) {
-  const Path path = model / "tokenizer.json";
-  AFTUNE_TRY(const text::Tokenizer tokenizer,
-             text::Tokenizer::load(path).in(draft.job.where("model") + ": " + path.string()));
-  AFTUNE_TRY(JobReader text, draft.job.map("text"));
-  text::TextRule& rule = draft.out.contract.text;
-  AFTUNE_TRY(rule.format, text.text("format"));
-  AFTUNE_TRY(rule.before_prompt, text.text_or("before_prompt", ""));
-  AFTUNE_TRY(rule.before_completion, text.text_or("before_completion", ""));
-  AFTUNE_TRY(rule.after_completion, text.text_or("after_completion", ""));
-  AFTUNE_TRY(rule.bos_id, token_id(text, tokenizer, "bos"));
-  AFTUNE_TRY(rule.eos_id, token_id(text, tokenizer, "eos"));
-  AFTUNE_TRY(rule.pad_id, token_id(text, tokenizer, "pad"));
-  if (rule.pad_id < 0) {
-    rule.pad_id = 0;
-    draft.note("text.pad: token 0");
-  }
-  AFTUNE_TRY(const std::uint64_t sequence, text.count("sequence", 2, 1 << 20));
-  rule.sequence = static_cast<std::uint32_t>(sequence);
-  AFTUNE_TRY(rule.labels, text.text("labels"));
-  return text.finish();
-}
-
-Status draft_data(Drafting& draft) {
+Status draft_data(Drafting& draft, const Path& model) {
   trace::Contract& contract = draft.out.contract;
   AFTUNE_TRY(const std::string path, draft.job.text("data"));
   AFTUNE_TRY(const text::Dataset data,
@@ -153,62 +124,20 @@ Status draft_data(Drafting& draft) {
   contract.rows = data.row_count();
   contract.data_root = data.root(contract.data_salt);
   draft.note(fmt::format("data.root: {} over {} rows", contract.data_root.hex(), contract.rows));
-  AFTUNE_TRY(JobReader order, draft.job.map_or_empty("order"));
-  AFTUNE_TRY(contract.order.shuffle, order.text_or("shuffle", "sha256"));
-  AFTUNE_TRY(contract.order.drop_last, order.boolean_or("drop_last", true));
-  return order.finish();
-}
-
-Status draft_optimizer(Drafting& draft) {
-  train::OptimizerSpec& spec = draft.out.contract.training.optimizer;
-  AFTUNE_TRY(JobReader map, draft.job.map("optimizer"));
-  AFTUNE_TRY(const std::string kind, map.text("kind"));
-  if (kind == "adamw") {
-    spec.kind = train::OptimizerKind::kAdamW;
-    AFTUNE_TRY(spec.beta1, map.real_or("beta1", 0.9));
-    AFTUNE_TRY(spec.beta2, map.real_or("beta2", 0.999));
-    AFTUNE_TRY(spec.epsilon, map.real_or("epsilon", 1e-8));
-  } else if (kind == "sgd") {
-    spec.kind = train::OptimizerKind::kSgd;
-    AFTUNE_TRY(spec.momentum, map.real_or("momentum", 0));
-  } else {
-    return Error{Code::kInvalidInput,
-                 fmt::format("{} is \"{}\", known: adamw, sgd", map.where("kind"), kind)};
+  AFTUNE_TRY(draft.samples, sample_count(contract.text, model, data).in(draft.job.where("data")));
+  if (contract.text.packing) {
+    draft.note(fmt::format("text.packing: {} rows in {} samples", contract.rows, draft.samples));
   }
-  AFTUNE_TRY(spec.weight_decay, map.real_or("weight_decay", 0));
-  return map.finish();
-}
-
-Status draft_schedule(Drafting& draft) {
-  train::ScheduleSpec& spec = draft.out.contract.training.schedule;
-  AFTUNE_TRY(JobReader map, draft.job.map("schedule"));
-  AFTUNE_TRY(const std::string kind, map.text("kind"));
-  AFTUNE_TRY(spec.peak, map.real("peak"));
-  if (kind == "warmup_cosine") {
-    spec.kind = train::ScheduleKind::kWarmupCosine;
-    AFTUNE_TRY(spec.warmup_steps, map.count_or("warmup_steps", 0, 0, kMany));
-    AFTUNE_TRY(spec.total_steps, map.count_or("total_steps", draft.out.contract.steps, 1, kMany));
-  } else if (kind != "constant") {
-    return Error{Code::kInvalidInput, fmt::format("{} is \"{}\", known: constant, warmup_cosine",
-                                                  map.where("kind"), kind)};
-  }
-  AFTUNE_TRY(map.finish());
-  AFTUNE_TRY(JobReader clip, draft.job.map_or_empty("clip"));
-  AFTUNE_TRY(draft.out.contract.training.clip.max_norm, clip.real_or("max_norm", 0));
-  return clip.finish();
+  return ok();
 }
 
 Status draft_training(Drafting& draft) {
   trace::Contract& contract = draft.out.contract;
-  AFTUNE_TRY(JobReader batch, draft.job.map("batch"));
-  AFTUNE_TRY(contract.batch.batch, batch.count("samples", 1, kMany));
-  AFTUNE_TRY(contract.batch.micro_batch,
-             batch.count_or("micro_batch", contract.batch.batch, 1, contract.batch.batch));
-  if (!batch.has("micro_batch")) draft.note("batch.micro_batch: all samples at once");
-  AFTUNE_TRY(batch.finish());
-  AFTUNE_TRY(contract.steps, draft.job.count("steps", 1, kMaxSteps));
-  AFTUNE_TRY(draft_optimizer(draft));
-  AFTUNE_TRY(draft_schedule(draft));
+  AFTUNE_TRY(Recipe recipe, draft_recipe(draft.job, draft.samples, draft.out.filled_in));
+  contract.batch = recipe.batch;
+  contract.steps = recipe.steps;
+  contract.training = recipe.training;
+  contract.order = std::move(recipe.order);
   AFTUNE_TRY(JobReader grid, draft.job.map("grid"));
   AFTUNE_TRY(const auto layers, grid.count("layers_per_block", 1, 1 << 16));
   contract.grid.layers_per_block = static_cast<std::uint32_t>(layers);
@@ -347,8 +276,9 @@ Error at_key(const JobReader& job, Error error) {
   if (!error.what.starts_with(kPrefix)) return std::move(error).in(job.where(""));
   const std::string_view rest = std::string_view(error.what).substr(kPrefix.size());
   const std::size_t end = rest.find_first_not_of("abcdefghijklmnopqrstuvwxyz_.0123456789");
-  const std::string key(rest.substr(0, end));
-  return {error.code, job.where(key) + std::string(rest.substr(key.size()))};
+  const std::string_view member = rest.substr(0, end);
+  return {error.code,
+          job.where(key_of_member(job, member)) + std::string(rest.substr(member.size()))};
 }
 
 /// The rules of a contract stand in one place: what parse() refuses is no contract. Beyond them:
@@ -364,15 +294,16 @@ Status check_draft(const Drafting& draft, const Path& model, const Path& data) {
 
 }  // namespace
 
-Result<Draft> draft_contract(const Path& job_file, std::int64_t now) {
-  AFTUNE_TRY(JobReader job, JobReader::load(job_file));
-  Drafting draft{job, job_file.has_parent_path() ? job_file.parent_path() : Path("."), now, {}};
+Result<Draft> draft_contract(const Path& job_file, std::int64_t now,
+                             const std::vector<JobFlag>& flags) {
+  AFTUNE_TRY(JobReader job, JobReader::load(job_file, flags));
+  Drafting draft{job, job_file.has_parent_path() ? job_file.parent_path() : Path("."), now, {}, 0};
   AFTUNE_TRY(draft.out.contract.run_id, random_or_given(draft, job, "run_id", "run_id"));
   AFTUNE_TRY(draft_keys(draft));
   AFTUNE_TRY(draft_model(draft));
   AFTUNE_TRY(const std::string model, job.text("model"));
-  AFTUNE_TRY(draft_text(draft, draft.resolve(model)));
-  AFTUNE_TRY(draft_data(draft));
+  AFTUNE_TRY(draft.out.contract.text, draft_text(job, draft.resolve(model), draft.out.filled_in));
+  AFTUNE_TRY(draft_data(draft, draft.resolve(model)));
   AFTUNE_TRY(draft_training(draft));
   AFTUNE_TRY(draft_nonces(draft));
   AFTUNE_TRY(draft_audit(draft));

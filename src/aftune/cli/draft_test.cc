@@ -233,6 +233,69 @@ TEST_F(DraftTest, ASaltedRootNeedsTheProvidersKey) {
             0U);
 }
 
+TEST_F(DraftTest, PackedSamplesAreWhatEpochsCount) {
+  // Lists of 5, 4, 4, 6, 6, 4 and 4 tokens: none fits beside its neighbour in 6, two do in 9.
+  const auto made = [&](const std::string& sequence) {
+    std::string job = with("labels: completion", "labels: completion\n  packing: true");
+    job.replace(job.find("steps: 5\n"), 9, "num_train_epochs: 2\n");
+    return must(draft(job.replace(job.find("sequence: 6"), 11, "sequence: " + sequence)));
+  };
+  const Draft apart = made("6");
+  EXPECT_TRUE(apart.contract.text.packing);
+  EXPECT_EQ(apart.contract.steps, 4U);
+  EXPECT_TRUE(filled_in(apart, "text.packing: 7 rows in 7 samples"));
+  const Draft packed = made("9");
+  EXPECT_TRUE(filled_in(packed, "text.packing: 7 rows in 5 samples"));
+  EXPECT_EQ(packed.contract.steps, 2U);
+  EXPECT_EQ(must(trace::Contract::parse(packed.contract.payload())).text, packed.contract.text);
+}
+
+TEST_F(DraftTest, ChatTemplatesAreTheModelsOrNamed) {
+  put(folder_ / "model" / "tokenizer_config.json",
+      R"({"chat_template":"{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + )"
+      R"(message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ )"
+      R"('<|im_start|>assistant\n' }}{% endif %}"})");
+  const std::string row = R"({"messages":[{"role":"user","content":"a"}]})";
+  put(folder_ / "data.jsonl", row + "\n" + row + "\n" + row + "\n");
+  std::string job = with("format: prompt_completion\n  eos: f", "format: messages");
+  // The template was found; nobody answers in these rows.
+  EXPECT_NE(error(job).find("none of its 3 rows has a counted token"), std::string::npos)
+      << error(job);
+  put(folder_ / "model" / "tokenizer_config.json", R"({"chat_template":"other"})");
+  EXPECT_EQ(error(job).rfind("job.yaml:8: text.chat_template is missing, and model/tokenizer_"
+                             "config.json has no template that is known",
+                             0),
+            0U)
+      << error(job);
+}
+
+TEST_F(DraftTest, FlagsWinOverKeys) {
+  put(folder_ / "job.yaml", kJob);
+  const auto with_flags = [&](const std::vector<std::string>& words) {
+    return draft_contract(folder_ / "job.yaml", kNow, must(job_flags(words)));
+  };
+  const auto made = must(with_flags({"--steps", "4", "--grid.steps_per_block=1", "--lora.r", "2",
+                                     "--lora.target_modules", "[k_proj]"}));
+  EXPECT_EQ(made.contract.steps, 4U);
+  EXPECT_EQ(made.contract.grid, (trace::GridSpec{2, 1, 1, 1}));
+  EXPECT_EQ(made.contract.adapter->lora.rank, 2U);
+  EXPECT_EQ(made.contract.adapter->lora.target_modules, std::vector<std::string>{"k_proj"});
+  const std::pair<std::vector<std::string>, const char*> lies[] = {
+      {{"--steps", "0"}, "--steps is \"0\", needs an integer"},
+      {{"--batch.sampels", "3"}, "--batch.sampels is unknown"},
+      {{"--colour", "red"}, "--colour is unknown"},
+      {{"--steps.more", "1"}, "--steps.more: steps is no map"},
+      {{"--grid..x", "1"}, "--grid..x: a part of the key is empty"},
+      {{"--steps", "{"}, "--steps: "},
+      {{"--schedule.peak", "-1"}, "--schedule.peak: "},
+  };
+  for (const auto& [words, says] : lies) {
+    const auto got = with_flags(words);
+    ASSERT_FALSE(got) << says;
+    EXPECT_EQ(got.error().what.rfind(says, 0), 0U) << got.error().what;
+  }
+}
+
 struct Wrong {
   std::string from, to;
   const char* says;  // the beginning of the error
@@ -252,7 +315,15 @@ TEST_F(DraftTest, EachErrorNamesFileLineAndKey) {
       {"data: data.jsonl", "data: none.jsonl", "job.yaml:5: data: open none.jsonl"},
       {"data_salt: \"0011", "data_salt: \"00", "job.yaml:6: data_salt has 15 bytes, needs 16"},
       {"data_salt: \"00", "data_salt: \"zz", "job.yaml:6: data_salt: "},
-      {"format: prompt_completion", "format: messages", "job.yaml:8: text.format: \"messages\""},
+      {"format: prompt_completion", "format: chat", "job.yaml:8: text.format: \"chat\""},
+      {"format: prompt_completion", "format: messages",
+       "job.yaml:8: text.chat_template: open model/tokenizer_config.json: No such"},
+      {"format: prompt_completion", "format: messages\n  chat_template: vicuna",
+       "job.yaml:9: text.chat_template: chat template \"vicuna\", known are none, chatml"},
+      {"format: prompt_completion", "format: messages\n  chat_template: chatml",
+       "job.yaml:8: text.eos_id: must be -1 for format messages"},
+      {"labels: completion", "labels: completion\n  packing: maybe",
+       "job.yaml:13: text.packing is \"maybe\""},
       {"eos: f", "eos: <end>", "job.yaml:9: text.eos: the tokenizer has no token \"<end>\""},
       {"sequence: 6", "sequence: 17", "job.yaml:11: text.sequence is 17, the model has 16"},
       {"sequence: 6", "sequence: six", "job.yaml:11: text.sequence is \"six\", needs an integer"},
@@ -269,7 +340,7 @@ TEST_F(DraftTest, EachErrorNamesFileLineAndKey) {
       {"weight_decay: 0.01", "weight_decay: .nan",
        "job.yaml:18: optimizer.weight_decay is \".nan\""},
       {"weight_decay: 0.01", "momentum: 0.5", "job.yaml:18: optimizer.momentum is unknown"},
-      {"kind: warmup_cosine", "kind: linear", "job.yaml:19: schedule.kind is \"linear\""},
+      {"kind: warmup_cosine", "kind: step", "job.yaml:19: schedule.kind is \"step\""},
       {"warmup_steps: 1", "warmup_steps: 6", "job.yaml:19: schedule.warmup_steps: 6 is not within"},
       {"peak: 1e-2", "peak: -1", "job.yaml:19: schedule.peak: "},
       {"max_norm: 0.5", "max_norm: -0.5", "job.yaml:20: clip.max_norm: "},
@@ -283,7 +354,10 @@ TEST_F(DraftTest, EachErrorNamesFileLineAndKey) {
       {"secret: client.secret\n", "\n", "job.yaml:26: audit.secret is missing"},
       {"2999-12-31T00:00:00Z", "next year", "job.yaml:29: closes_by: \"next year\""},
       {"steps: 5", "steps: 5\nsteps: 6", "job.yaml:18: steps stands there twice"},
-      {"steps: 5", "steps: 5\nlearning_rate: 1", "job.yaml:18: learning_rate is unknown"},
+      {"steps: 5", "steps: 5\nlearning_rate: 1", "job.yaml:18: learning_rate stands beside"},
+      {"schedule: {kind: warmup_cosine, peak: 1e-2, warmup_steps: 1}", "learning_rate: -1",
+       "job.yaml:19: learning_rate: -0x1p+0 has a minus sign"},
+      {"steps: 5", "steps: 5\nlogging_steps: 1", "job.yaml:18: logging_steps is unknown"},
       {"clip: {max_norm: 0.5}", "clip: {max_nrom: 0.5}", "job.yaml:20: clip.max_nrom is unknown"},
   };
   for (const Wrong& wrong : table) {

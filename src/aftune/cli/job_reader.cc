@@ -11,6 +11,8 @@
 #include <set>
 #include <sstream>
 
+#include "aftune/base/log_line.h"
+
 namespace aftune::cli {
 namespace {
 
@@ -45,6 +47,8 @@ bool has_second_document(const std::string& text) {
 
 struct JobReader::State {
   std::string file;  // for messages
+  /// Dotted keys of the flags; shared by the readers of one file.
+  std::shared_ptr<const std::set<std::string>> flags;
   std::string path;  // dotted, with a final dot unless empty
   YAML::Node node;   // a map, or null for an empty one
   std::set<std::string> read;
@@ -61,7 +65,62 @@ JobReader::JobReader(JobReader&&) noexcept = default;
 JobReader& JobReader::operator=(JobReader&&) noexcept = default;
 JobReader::~JobReader() = default;
 
-Result<JobReader> JobReader::load(const Path& file) {
+Result<std::vector<JobFlag>> job_flags(const std::vector<std::string>& words) {
+  std::vector<JobFlag> out;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (word.size() < 3 || !word.starts_with("--")) {
+      return Error{
+          Code::kInvalidInput,
+          fmt::format("\"{}\" is neither an option nor a key of the job file as --KEY VALUE",
+                      printable(word))};
+    }
+    const std::size_t equals = std::min(word.find('='), word.size());
+    JobFlag flag{word.substr(2, equals - 2), {}};
+    if (equals < word.size()) {
+      flag.value = word.substr(equals + 1);
+    } else if (i + 1 < words.size()) {
+      flag.value = words[++i];
+    } else {
+      return Error{Code::kInvalidInput, fmt::format("{} needs a value", printable(word))};
+    }
+    if (flag.value.empty()) {
+      return Error{Code::kInvalidInput, fmt::format("--{} needs a value", printable(flag.key))};
+    }
+    out.push_back(std::move(flag));
+  }
+  return out;
+}
+
+namespace {
+
+/// Puts the value at the dotted key, in maps that are made where there is none.
+Status put(YAML::Node at, const JobFlag& flag) {
+  const auto refuse = [&](std::string_view why) {
+    return Error{Code::kInvalidInput, fmt::format("--{}: {}", printable(flag.key), why)};
+  };
+  try {
+    for (std::string_view rest = flag.key;;) {
+      const std::string part(rest.substr(0, rest.find('.')));
+      if (part.empty()) return refuse("a part of the key is empty");
+      if (part.size() == rest.size()) {
+        at[part] = YAML::Load(flag.value);
+        return ok();
+      }
+      rest.remove_prefix(part.size() + 1);
+      if (at[part].IsDefined() && !at[part].IsNull() && !at[part].IsMap()) {
+        return refuse(fmt::format("{} is no map", part));
+      }
+      at.reset(at[part]);
+    }
+  } catch (const YAML::Exception& error) {
+    return refuse(error.msg);
+  }
+}
+
+}  // namespace
+
+Result<JobReader> JobReader::load(const Path& file, const std::vector<JobFlag>& flags) {
   AFTUNE_TRY(const std::string text, read_text_file(file, kMaxJobBytes));
   auto state = std::make_unique<State>();
   state->file = file.string();
@@ -78,6 +137,12 @@ Result<JobReader> JobReader::load(const Path& file) {
   if (!state->node.IsMap()) {
     return Error{Code::kInvalidInput, fmt::format("{} is not a YAML map", file.string())};
   }
+  std::set<std::string> keys;
+  for (const JobFlag& flag : flags) {
+    AFTUNE_TRY(put(state->node, flag));
+    keys.insert(flag.key);
+  }
+  state->flags = std::make_shared<const std::set<std::string>>(std::move(keys));
   return JobReader(std::move(state));
 }
 
@@ -87,6 +152,8 @@ bool JobReader::has(std::string_view key) const {
 }
 
 std::string JobReader::where(std::string_view key) const {
+  const std::string full = state_->path + std::string(key);
+  if (state_->flags->contains(full)) return "--" + full;
   YAML::Node at = state_->node;
   int line = at.Mark().line + 1;
   for (std::string_view rest = key; !rest.empty() && at.IsMap();) {
@@ -166,6 +233,7 @@ Result<JobReader> JobReader::map(std::string_view key) {
   if (!found.IsDefined() || !found.IsMap()) return wrong(key, "a map");
   auto state = std::make_unique<State>();
   state->file = state_->file;
+  state->flags = state_->flags;
   state->path = fmt::format("{}{}.", state_->path, key);
   state->node = found;
   return JobReader(std::move(state));
@@ -176,6 +244,7 @@ Result<JobReader> JobReader::map_or_empty(std::string_view key) {
   state_->read.insert(std::string(key));
   auto state = std::make_unique<State>();
   state->file = state_->file;
+  state->flags = state_->flags;
   state->path = fmt::format("{}{}.", state_->path, key);
   return JobReader(std::move(state));
 }
@@ -201,6 +270,9 @@ Status JobReader::finish() const {
     const std::string key = member.first.IsScalar() ? member.first.Scalar() : "(no scalar)";
     const bool known = state_->read.contains(key);
     if (known && seen.insert(key).second) continue;
+    if (!known && state_->flags->contains(state_->path + key)) {
+      return Error{Code::kInvalidInput, fmt::format("--{}{} is unknown", state_->path, key)};
+    }
     return Error{Code::kInvalidInput,
                  fmt::format("{}:{}: {}{} {}", state_->file, member.first.Mark().line + 1,
                              state_->path, key, known ? "stands there twice" : "is unknown")};

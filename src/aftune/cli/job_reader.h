@@ -14,11 +14,21 @@
 
 namespace aftune::cli {
 
+/// A value of the job file that the command line gives: it wins over the file's.
+struct JobFlag {
+  std::string key;    // dotted: "batch.samples"
+  std::string value;  // as it would stand in the file
+};
+
+/// The flags among what a command left over: "--KEY VALUE" or "--KEY=VALUE" each.
+/// Errors: kInvalidInput, naming the word that is none or has no value.
+Result<std::vector<JobFlag>> job_flags(const std::vector<std::string>& words);
+
 /// A map of the job file. Getters mark a key as read; finish() refuses the others.
 /// Threads: one at a time.
 class JobReader {
  public:
-  static Result<JobReader> load(const Path& file);
+  static Result<JobReader> load(const Path& file, const std::vector<JobFlag>& flags = {});
   JobReader(JobReader&&) noexcept;
   JobReader& operator=(JobReader&&) noexcept;
   ~JobReader();
@@ -43,7 +53,7 @@ class JobReader {
   Result<JobReader> map_or_empty(std::string_view key);
 
   /// "FILE:LINE: KEY" for a message; `key` may be dotted ("batch.samples"). The line is that of
-  /// the deepest part that the file has.
+  /// the deepest part that the file has. "--KEY" where a flag gave the value.
   [[nodiscard]] std::string where(std::string_view key) const;
 
   /// Errors: kInvalidInput naming the first key that nobody asked for or that stands there twice,

@@ -33,6 +33,18 @@ class JobReaderTest : public ::testing::Test {
   const trace::testing::TempFolder folder_;
 };
 
+TEST_F(JobReaderTest, FlagsArePairsOfKeyAndValue) {
+  const auto flags = must(job_flags({"--a.b", "1", "--c=x=y", "--d", "-1"}));
+  ASSERT_EQ(flags.size(), 3U);
+  EXPECT_EQ(flags[0].key + " " + flags[0].value, "a.b 1");
+  EXPECT_EQ(flags[1].key + " " + flags[1].value, "c x=y");
+  EXPECT_EQ(flags[2].key + " " + flags[2].value, "d -1");
+  for (const std::vector<std::string>& lie : std::vector<std::vector<std::string>>{
+           {"a"}, {"-a", "1"}, {"--"}, {"--a"}, {"--a="}, {"--a", ""}, {"--a", "1", "b"}}) {
+    EXPECT_FALSE(job_flags(lie)) << lie.front();
+  }
+}
+
 TEST_F(JobReaderTest, ReadsListsOfValues) {
   JobReader job = must(load("a: [x, 2]\nb:\n  - y\nc: []\nd: text\ne: [[x]]\n"));
   EXPECT_EQ(must(job.texts("a")), (std::vector<std::string>{"x", "2"}));

@@ -66,12 +66,16 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "aftune 0.1.0");
   const std::vector<aftune::cli::Command> commands = {
-      aftune::cli::add_import(app),    aftune::cli::add_random(app),  aftune::cli::add_keygen(app),
-      aftune::cli::add_contract(app),  aftune::cli::add_train(app),   aftune::cli::add_audit(app),
-      aftune::cli::add_plan(app),      aftune::cli::add_log(app),     aftune::cli::add_store(app),
-      aftune::cli::add_generate(app),  aftune::cli::add_merge(app),   aftune::cli::add_env(app),
-      aftune::cli::add_attack(app),    aftune::cli::add_prepare(app), aftune::cli::add_witness(app),
-      aftune::cli::add_challenge(app), aftune::cli::add_answer(app),  aftune::cli::add_receipt(app),
+      aftune::cli::add_import(app),  aftune::cli::add_random(app),
+      aftune::cli::add_keygen(app),  aftune::cli::add_contract(app),
+      aftune::cli::add_train(app),   aftune::cli::add_audit(app),
+      aftune::cli::add_plan(app),    aftune::cli::add_log(app),
+      aftune::cli::add_store(app),   aftune::cli::add_generate(app),
+      aftune::cli::add_merge(app),   aftune::cli::add_env(app),
+      aftune::cli::add_attack(app),  aftune::cli::add_prepare(app),
+      aftune::cli::add_witness(app), aftune::cli::add_challenge(app),
+      aftune::cli::add_answer(app),  aftune::cli::add_receipt(app),
+      aftune::cli::add_inspect(app), aftune::cli::add_evaluate(app),
       aftune::cli::add_serve(app)};
   aftune::cli::refuse_empty_values(app);
   if (const std::string word = unknown_command(app, argc, argv); !word.empty()) {

@@ -61,11 +61,29 @@ Result<audit::PlanDtypes> dtypes_of(const std::vector<std::string>& items) {
   return out;
 }
 
+/// The adapter that the flags describe, if any; PEFT's defaults.
+Result<std::optional<model::LoraSpec>> lora_of(const ModelPlanArgs& args,
+                                               const model::LlamaConfig& config) {
+  if (args.lora_r == 0) return std::optional<model::LoraSpec>();
+  model::LoraSpec out;
+  out.rank = static_cast<std::uint32_t>(args.lora_r);
+  out.alpha = 8;  // changes no size
+  out.target_modules = args.target_modules;
+  out.modules_to_save = args.modules_to_save;
+  if (out.target_modules.empty()) out.target_modules = {"q_proj", "v_proj"};
+  if (out.target_modules.front() == "all-linear") out.target_modules = model::linear_modules();
+  std::sort(out.target_modules.begin(), out.target_modules.end());
+  std::sort(out.modules_to_save.begin(), out.modules_to_save.end());
+  AFTUNE_TRY(model::check_lora(out, config).in("--lora-r"));
+  return std::optional(std::move(out));
+}
+
 Result<audit::ModelPlanJob> job_of(const ModelPlanArgs& args) {
   audit::ModelPlanJob job;
   AFTUNE_TRY(job.architecture, read_config(args.model));
   AFTUNE_TRY(job.optimizer, optimizer_of(args.optimizer));
   AFTUNE_TRY(job.dtypes, dtypes_of(args.dtypes));
+  AFTUNE_TRY(job.lora, lora_of(args, job.architecture));
   const std::uint32_t longest = job.architecture.longest_sequence();
   job.sequence =
       args.sequence > 0 ? args.sequence : std::min<std::uint64_t>(kUsualSequence, longest);
@@ -95,17 +113,21 @@ std::string gigabytes(double bytes) { return fmt::format("{:.3f} GB", bytes / 1e
 
 std::string bytes_text(double bytes) { return fmt::format("{:.0f}", bytes); }
 
-std::string parameter_table(const std::vector<audit::ParameterKind>& kinds) {
-  std::string out =
-      fmt::format("{:<52} {:>16} {:>8} {:>16}\n", "parameters", "shape", "tensors", "elements");
+std::string parameter_table(const char* title, const std::vector<audit::ParameterKind>& kinds) {
+  std::size_t width = 52;
+  for (const audit::ParameterKind& kind : kinds) width = std::max(width, kind.name.size());
+  const auto line = [&](std::string_view name, std::string_view shape, const auto& tensors,
+                        const auto& elements) {
+    return fmt::format("{:<{}} {:>16} {:>8} {:>16}\n", name, width, shape, tensors, elements);
+  };
+  std::string out = line(title, "shape", "tensors", "elements");
   std::uint64_t tensors = 0, elements = 0;
   for (const audit::ParameterKind& kind : kinds) {
-    out += fmt::format("{:<52} {:>16} {:>8} {:>16}\n", kind.name, spelled(kind.shape), kind.tensors,
-                       kind.elements);
+    out += line(kind.name, spelled(kind.shape), kind.tensors, kind.elements);
     tensors += kind.tensors;
     elements += kind.elements;
   }
-  return out + fmt::format("{:<52} {:>16} {:>8} {:>16}\n", "all", "", tensors, elements);
+  return out + line("all", "", tensors, elements);
 }
 
 std::string memory_table(const audit::ModelPlanJob& job, const audit::MemoryPlan& plan) {
@@ -113,12 +135,14 @@ std::string memory_table(const audit::ModelPlanJob& job, const audit::MemoryPlan
       fmt::format("memory of a training step, {} of {} samples of {} tokens at a time\n",
                   std::min(job.micro_batch, job.samples), job.samples, job.sequence);
   const std::tuple<const char*, Dtype, double> lines[] = {
+      {"frozen", Dtype::kF32, plan.frozen},
       {"parameters", job.dtypes.parameters, plan.parameters},
       {"gradients", job.dtypes.gradients, plan.gradients},
       {"moments", job.dtypes.moments, plan.moments},
       {"activations", Dtype::kF32, plan.activations},
       {"logits", Dtype::kF32, plan.logits}};
   for (const auto& [name, dtype, bytes] : lines) {
+    if (bytes == 0 && !job.lora) continue;  // nothing is frozen; plain SGD has no moments
     out += fmt::format("  {:<12} {:<5} {:>16}\n", name, dtype_name(dtype), gigabytes(bytes));
   }
   return out + fmt::format("  {:<18} {:>16}\n", "all", gigabytes(plan.total()));
@@ -128,12 +152,14 @@ std::string storage_table(const ModelPlanArgs& args, const audit::ModelPlanJob& 
                           const audit::StoragePlan& plan) {
   std::string out = fmt::format(
       "storage of a run, blocks of {} layers and {} steps\n"
-      "  {:<18} {:>16}   base and delivered model: twice\n"
+      "  {:<18} {:>16}\n"
+      "  {:<18} {:>16}\n"
       "  {:<18} {:>16}   every {} step blocks\n"
       "  {:<18} {:>16}   {} of {} edges, {}, both ways\n",
-      job.grid.layers_per_block, job.grid.steps_per_block, "a model", gigabytes(plan.model),
-      "a state", gigabytes(plan.state), job.grid.state_interval, "a step", gigabytes(plan.edges),
-      plan.stored_edges, plan.all_edges, dtype_name(job.dtypes.boundary));
+      job.grid.layers_per_block, job.grid.steps_per_block, "base model", gigabytes(plan.model),
+      "delivered", gigabytes(plan.delivered), "a state", gigabytes(plan.state),
+      job.grid.state_interval, "a step", gigabytes(plan.edges), plan.stored_edges, plan.all_edges,
+      dtype_name(job.dtypes.boundary));
   if (args.steps == 0) return out + "  (--steps gives the sum of a run)\n";
   return out + fmt::format("  {:<18} {:>16}   {} steps, {} states\n", "all",
                            gigabytes(plan.total()), plan.steps, plan.states);
@@ -155,7 +181,8 @@ Json page_json(const ModelPlanArgs& args, const audit::ModelPlanJob& job,
   }
   const audit::MemoryPlan memory = plan_memory(job);
   const audit::StoragePlan storage = plan_storage(job);
-  Json::Object stored{{"model", Json(bytes_text(storage.model))},
+  Json::Object stored{{"delivered", Json(bytes_text(storage.delivered))},
+                      {"model", Json(bytes_text(storage.model))},
                       {"state", Json(bytes_text(storage.state))},
                       {"step", Json(bytes_text(storage.edges))}};
   if (args.steps > 0) {
@@ -166,6 +193,7 @@ Json page_json(const ModelPlanArgs& args, const audit::ModelPlanJob& job,
       {"elements", Json(elements)},
       {"memory", Json(Json::Object{{"activations", Json(bytes_text(memory.activations))},
                                    {"all", Json(bytes_text(memory.total()))},
+                                   {"frozen", Json(bytes_text(memory.frozen))},
                                    {"gradients", Json(bytes_text(memory.gradients))},
                                    {"logits", Json(bytes_text(memory.logits))},
                                    {"moments", Json(bytes_text(memory.moments))},
@@ -181,7 +209,11 @@ Json page_json(const ModelPlanArgs& args, const audit::ModelPlanJob& job,
 Result<ModelPlanPage> plan_model(const ModelPlanArgs& args) {
   AFTUNE_TRY(const audit::ModelPlanJob job, job_of(args));
   const auto kinds = audit::parameter_kinds(job.architecture);
-  return ModelPlanPage{parameter_table(kinds) + "\n" + memory_table(job, plan_memory(job)) + "\n" +
+  std::string tables = parameter_table("parameters", kinds) + "\n";
+  if (job.lora) {
+    tables += parameter_table("trained", audit::trained_kinds(job.architecture, *job.lora)) + "\n";
+  }
+  return ModelPlanPage{tables + memory_table(job, plan_memory(job)) + "\n" +
                            storage_table(args, job, plan_storage(job)),
                        page_json(args, job, kinds)};
 }

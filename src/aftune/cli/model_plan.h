@@ -18,6 +18,8 @@ struct ModelPlanArgs {
   std::vector<std::string> dtypes;  // NAME=TYPE
   std::uint64_t layers_per_block = 0, steps_per_block = 0, steps = 0;
   std::uint64_t interval = 1, edge_interval = 1, samples = 1, micro_batch = 0, sequence = 0;
+  std::uint64_t lora_r = 0;  // 0: all parameters are trained
+  std::vector<std::string> target_modules, modules_to_save;
 };
 
 struct ModelPlanPage {

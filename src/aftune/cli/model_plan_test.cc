@@ -70,6 +70,21 @@ TEST_F(ModelPlanPageTest, DtypesAndOptimizersAreTaken) {
   EXPECT_EQ(moments(), 0);
 }
 
+TEST_F(ModelPlanPageTest, AdaptersAreTrainedBesideAFrozenBase) {
+  const std::int64_t base = (56 + 8 + 3 * (64 + 64 + 64 + 288 + 16)) * 4;
+  args_.lora_r = 2;
+  ModelPlanPage page = must(plan_model(args_));
+  EXPECT_EQ(*page.json.find("memory")->find("frozen"), codec::Json(std::to_string(base)));
+  // q: 2 x 8 and 8 x 2; v: 2 x 8 and 4 x 2.
+  EXPECT_EQ(*page.json.find("memory")->find("gradients"),
+            codec::Json(std::to_string(3 * (16 + 16 + 16 + 8) * 4)));
+  EXPECT_NE(page.text.find("self_attn.q_proj.lora_A.weight"), std::string::npos) << page.text;
+  EXPECT_NE(page.text.find("frozen"), std::string::npos);
+  args_.target_modules = {"all-linear"};
+  page = must(plan_model(args_));
+  EXPECT_NE(page.text.find("mlp.down_proj.lora_B.weight"), std::string::npos) << page.text;
+}
+
 TEST_F(ModelPlanPageTest, WrongValuesAreNamed) {
   const struct {
     std::function<void(ModelPlanArgs&)> tell;
@@ -85,6 +100,12 @@ TEST_F(ModelPlanPageTest, WrongValuesAreNamed) {
        },
        "--dtype: \"weights=F32\""},
       {[](auto& a) { a.model += ".none"; }, "config.json.none"},
+      {[](auto& a) {
+         a.lora_r = 2;
+         a.target_modules = {"router"};
+       },
+       "--lora-r: target_modules: \"router\" is none of"},
+      {[](auto& a) { a.lora_r = 1 << 16; }, "--lora-r: rank"},
   };
   for (const auto& lie : lies) {
     ModelPlanArgs args = args_;

@@ -282,6 +282,17 @@ void add_model_options(CLI::App& cmd, Args& args) {
   cmd.add_option("--optimizer", args.model.optimizer,
                  "With --model: adamw (default), sgd or momentum")
       ->needs(model);
+  add("--lora-r", args.model.lora_r, 1 << 16,
+      "With --model: train adapters of this rank beside a frozen base");
+  auto* rank = cmd.get_option("--lora-r");
+  cmd.add_option("--target-modules", args.model.target_modules,
+                 "With --lora-r: modules with an adapter, or all-linear (default: q_proj,v_proj)")
+      ->delimiter(',')
+      ->needs(rank);
+  cmd.add_option("--modules-to-save", args.model.modules_to_save,
+                 "With --lora-r: modules trained as a whole")
+      ->delimiter(',')
+      ->needs(rank);
   cmd.add_option("--dtype", args.model.dtypes,
                  "With --model: NAME=F32 or NAME=BF16, NAME one of boundary, gradients, moments, "
                  "parameters; may be repeated")

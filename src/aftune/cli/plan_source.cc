@@ -8,6 +8,8 @@
 #include <cmath>
 
 #include "aftune/cli/draft_lora.h"
+#include "aftune/cli/draft_recipe.h"
+#include "aftune/cli/draft_text.h"
 #include "aftune/cli/job_reader.h"
 #include "aftune/codec/json.h"
 #include "aftune/model/model_folder.h"
@@ -16,7 +18,6 @@ namespace aftune::cli {
 namespace {
 
 constexpr std::uint64_t kMaxSteps = std::uint64_t{1} << 24;
-constexpr std::uint64_t kMaxBatch = std::uint64_t{1} << 16;
 constexpr std::uint64_t kMaxMetricsBytes = std::uint64_t{1} << 32;
 
 Result<PlanSource> read_contract(const std::string& text) {
@@ -38,6 +39,20 @@ Result<trace::GridSpec> read_grid(JobReader& job) {
   return out;
 }
 
+/// Samples of an epoch; the data set is looked at only where the steps follow from it.
+Result<std::uint64_t> samples_of(JobReader& job, const Path& folder, const Path& model) {
+  if (!counts_epochs(job)) return std::uint64_t{1};
+  AFTUNE_TRY(const std::string name, job.text("data"));
+  const Path path = Path(name).is_absolute() ? Path(name) : folder / name;
+  AFTUNE_TRY(const text::Dataset data, text::Dataset::load(path).in(job.where("data")));
+  AFTUNE_TRY(JobReader text, job.map("text"));
+  AFTUNE_TRY(const bool packs, text.boolean_or("packing", false));
+  if (!packs) return data.row_count();
+  std::vector<std::string> unused;
+  AFTUNE_TRY(const text::TextRule rule, draft_text(job, model, unused));
+  return sample_count(rule, model, data).in(job.where("data"));
+}
+
 Result<PlanSource> read_job(const Path& file) {
   AFTUNE_TRY(JobReader job, JobReader::load(file));
   audit::PlanJob plan;
@@ -52,15 +67,13 @@ Result<PlanSource> read_job(const Path& file) {
   AFTUNE_TRY(draft_lora(job, file.parent_path(), std::nullopt, contract, unused));
   plan.lora = contract.lora();
   AFTUNE_TRY(plan.grid, read_grid(job));
-  AFTUNE_TRY(plan.steps, job.count("steps", 1, kMaxSteps));
-  AFTUNE_TRY(JobReader batch, job.map("batch"));
-  AFTUNE_TRY(plan.samples, batch.count("samples", 1, kMaxBatch));
+  AFTUNE_TRY(const std::uint64_t samples, samples_of(job, file.parent_path(), model));
+  AFTUNE_TRY(const Recipe recipe, draft_sizes(job, samples));
+  plan.steps = recipe.steps;
+  plan.samples = recipe.batch.batch;
+  plan.optimizer = recipe.training.optimizer;
   AFTUNE_TRY(JobReader text, job.map("text"));
   AFTUNE_TRY(plan.sequence, text.count("sequence", 2, 1 << 20));
-  AFTUNE_TRY(JobReader optimizer, job.map("optimizer"));
-  AFTUNE_TRY(const std::string kind, optimizer.text("kind"));
-  plan.optimizer.kind = kind == "adamw" ? train::OptimizerKind::kAdamW : train::OptimizerKind::kSgd;
-  AFTUNE_TRY(plan.optimizer.momentum, optimizer.real_or("momentum", 0));
   AFTUNE_TRY(JobReader audit, job.map("audit"));
   AFTUNE_TRY(const std::string strategy, audit.text_or("strategy", "uniform"));
   AFTUNE_TRY(plan.strategy, trace::parse_strategy(strategy).in(audit.where("strategy")));

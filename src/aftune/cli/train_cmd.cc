@@ -9,8 +9,10 @@
 #include "aftune/base/log_line.h"
 #include "aftune/cli/commands.h"
 #include "aftune/cli/contract_file.h"
+#include "aftune/cli/duration.h"
 #include "aftune/cli/machine.h"
 #include "aftune/cli/remote_run.h"
+#include "aftune/cli/value_checks.h"
 #include "aftune/codec/key_file.h"
 #include "aftune/trace/trainer.h"
 
@@ -21,16 +23,10 @@ struct Args {
   std::string contract, run, key, model, data, encoding = "raw";
   bool resume = false, no_record = false, quiet = false;
   MachineArgs machine;
-  std::string adapter;
+  std::string adapter, eval_data;
+  std::uint64_t eval_steps = 0;
   RemoteArgs remote;
 };
-
-std::string duration(double seconds) {
-  const auto whole = static_cast<long>(seconds + 0.5);
-  if (whole < 60) return fmt::format("{} s", whole);
-  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
-}
 
 /// One line a step; time left from the mean of this process's steps.
 struct ProgressPrinter {
@@ -48,6 +44,9 @@ struct ProgressPrinter {
                     p.step + 1, p.steps, p.loss, p.learning_rate, p.norm,
                     static_cast<double>(p.tokens) / p.seconds, duration(left),
                     100 * p.stalled_seconds / seconds));
+    if (p.eval_loss) {
+      log_line(fmt::format("held out after step {}: loss {:.4f}", p.step + 1, *p.eval_loss));
+    }
   }
 };
 
@@ -98,6 +97,7 @@ Result<trace::TrainReport> train(const Args& args) {
   if (!args.quiet) job.on_step = [&](const trace::StepProgress& p) { printer.print(p); };
   job.adapter = args.adapter;
   job.remote = remote.get();
+  if (!args.eval_data.empty()) job.held_out = trace::HeldOutJob{args.eval_data, args.eval_steps};
   return trace::train_run(job, machine.engine);
 }
 
@@ -137,6 +137,14 @@ Command add_train(CLI::App& app) {
   cmd->add_option("--data", args->data, "Data set (JSONL); must be the contract's")->required();
   cmd->add_option("--adapter", args->adapter,
                   "Folder of the first adapter, where a LoRA contract binds one");
+  auto* held_out = cmd->add_option("--eval-data", args->eval_data,
+                                   "Held-out data set (JSONL): its loss is shown, and is no part "
+                                   "of the evidence");
+  cmd->add_option("--eval-steps", args->eval_steps,
+                  "Evaluate after so many steps each (default: after the last one only)")
+      ->check(check_whole_number)
+      ->check(CLI::PositiveNumber)
+      ->needs(held_out);
   auto* resume = cmd->add_flag("--resume", args->resume, "Go on with an interrupted run");
   auto* unrecorded =
       cmd->add_flag("--no-record", args->no_record, "Train only: no log, no evidence")

@@ -19,6 +19,21 @@ numerics::AttentionShape attention_shape(const SegmentCall& call) {
   return {call.rows, call.sequence, c.head_count, c.kv_head_count, c.head_dim, attention_scale(c)};
 }
 
+// Calls `compute(shape, first)` for all rows at once, or for each document from its first token.
+template <typename Compute>
+Status within_documents(const SegmentCall& call, const Compute& compute) {
+  numerics::AttentionShape shape = attention_shape(call);
+  if (call.document_ends.empty()) return compute(shape, 0);
+  shape.batch = 1;
+  std::size_t first = 0;
+  for (const std::size_t end : call.document_ends) {
+    shape.sequence = end - first;
+    AFTUNE_TRY(compute(shape, first));
+    first = end;
+  }
+  return ok();
+}
+
 void rotate(const SegmentCall& call, Tensor& x, int direction) {
   numerics::rotary(call.engine, matrix(x), call.config.head_dim, matrix(call.cos), matrix(call.sin),
                    direction);
@@ -46,8 +61,11 @@ Status attend(const SegmentCall& call, const LayerNames& names, const Tensor& x,
   rotate(call, t.query, +1);
   rotate(call, t.key, +1);
   return at(names.attention(),
-            numerics::attention(call.engine, attention_shape(call), t.query.data(), t.key.data(),
-                                t.value.data(), t.attended.data()));
+            within_documents(call, [&](const numerics::AttentionShape& shape, std::size_t first) {
+              const std::size_t q = first * query_width, k = first * key_width;
+              return numerics::attention(call.engine, shape, t.query.data() + q, t.key.data() + k,
+                                         t.value.data() + k, t.attended.data() + q);
+            }));
 }
 
 // The gated unit, from what the tape keeps of it.
@@ -85,11 +103,14 @@ Status attention_backward(const SegmentCall& call, const LayerNames& names, Laye
   Tensor d_query = call.token_rows(t.query.shape()[1]);
   Tensor d_key = call.token_rows(t.key.shape()[1]);
   Tensor d_value = call.token_rows(t.value.shape()[1]);
-  AFTUNE_TRY(
-      at(names.attention() + " gradient",
-         numerics::attention_grad(call.engine, attention_shape(call), t.query.data(), t.key.data(),
-                                  t.value.data(), t.attended.data(), d_attended.data(),
-                                  d_query.data(), d_key.data(), d_value.data())));
+  const auto gradient = [&](const numerics::AttentionShape& shape, std::size_t first) {
+    const std::size_t q = first * t.query.shape()[1], k = first * t.key.shape()[1];
+    return numerics::attention_grad(call.engine, shape, t.query.data() + q, t.key.data() + k,
+                                    t.value.data() + k, t.attended.data() + q,
+                                    d_attended.data() + q, d_query.data() + q, d_key.data() + k,
+                                    d_value.data() + k);
+  };
+  AFTUNE_TRY(at(names.attention() + " gradient", within_documents(call, gradient)));
   rotate(call, d_query, -1);
   rotate(call, d_key, -1);
   if (call.config.has_head_norms()) {

@@ -3,6 +3,7 @@
 // the model module only; the order in which they are called is docs/formats/llama.md.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -47,9 +48,10 @@ struct SegmentCall {
   const ParameterView parameters;
   std::size_t rows;
   std::size_t sequence;
-  const Tensor& cos;  // [sequence, head_dim / 2]
+  const Tensor& cos;  // [sequence, head_dim / 2]; with documents [rows * sequence, head_dim / 2]
   const Tensor& sin;
-  const AdapterRule* adapters = nullptr;  // null: none is applied
+  const AdapterRule* adapters = nullptr;            // null: none is applied
+  std::span<const std::size_t> document_ends = {};  // as MicroBatch's
 
   /// [rows * sequence, width], to be written as a whole.
   [[nodiscard]] Tensor token_rows(std::size_t width) const;

@@ -18,20 +18,34 @@ namespace {
 
 using SharedTensor = std::shared_ptr<const Tensor>;
 
+/// Of the positions of a row; with documents of each token's position in its own.
 struct RotaryTables {
-  RotaryTables(const Llama& model, std::size_t sequence)
-      : cos(Tensor::zeros({sequence, model.inv_freq.count()})),
-        sin(Tensor::zeros({sequence, model.inv_freq.count()})) {
-    numerics::rotary_table(model.inv_freq.f32(), 0, matrix(cos), matrix(sin));
+  RotaryTables(const Llama& model, std::size_t sequence,
+               std::span<const std::size_t> document_ends = {})
+      : RotaryTables(model.inv_freq.count(),
+                     document_ends.empty() ? sequence : document_ends.back()) {
+    const std::size_t half = model.inv_freq.count();
+    std::size_t begin = 0;
+    const auto fill = [&](std::size_t end) {
+      numerics::rotary_table(model.inv_freq.f32(), 0, {&cos.f32()[begin * half], end - begin, half},
+                             {&sin.f32()[begin * half], end - begin, half});
+      begin = end;
+    };
+    for (const std::size_t end : document_ends) fill(end);
+    if (document_ends.empty()) fill(sequence);
   }
   Tensor cos, sin;
+
+ private:
+  RotaryTables(std::size_t half, std::size_t positions)
+      : cos(Tensor::zeros({positions, half})), sin(Tensor::zeros({positions, half})) {}
 };
 
 SegmentCall make_call(const numerics::Engine& engine, const Llama& model,
                       const ParameterView& parameters, const MicroBatch& batch,
                       const RotaryTables& tables, const AdapterRule* adapters) {
-  return {engine,         model.config, parameters, batch.rows,
-          batch.sequence, tables.cos,   tables.sin, adapters};
+  return {engine,     model.config, parameters, batch.rows,         batch.sequence,
+          tables.cos, tables.sin,   adapters,   batch.document_ends};
 }
 
 /// With dropout: the rule of training.
@@ -113,6 +127,14 @@ void check_batch(const MicroBatch& batch) {
   AFTUNE_CHECK(batch.rows >= 1 && batch.sequence >= 1, "empty micro-batch");
   AFTUNE_CHECK(batch.tokens.size() == batch.rows * batch.sequence, "tokens of another shape");
   AFTUNE_CHECK(batch.targets.size() == batch.tokens.size(), "targets of another shape");
+  std::size_t begin = 0;
+  for (const std::size_t end : batch.document_ends) {
+    AFTUNE_CHECK(begin < end && begin / batch.sequence == (end - 1) / batch.sequence,
+                 "a document that is not within one row");
+    begin = end;
+  }
+  AFTUNE_CHECK(batch.document_ends.empty() || begin == batch.tokens.size(),
+               "documents end before the tokens");
 }
 
 void check_shape(const Tensor& edge, const MicroBatch& batch, const LlamaConfig& config) {
@@ -158,7 +180,7 @@ Result<SegmentOutput> segment_forward(const numerics::Engine& engine, const Llam
                                       const MicroBatch& batch, SharedTensor input,
                                       SegmentTape* tape) {
   check_batch(batch);
-  RotaryTables tables(model, batch.sequence);
+  RotaryTables tables(model, batch.sequence, batch.document_ends);
   const std::optional<AdapterRule> rule = adapter_rule(model, batch);
   const SegmentCall call = make_call(engine, model, parameters, batch, tables, pointer_to(rule));
   SegmentTape::State* kept = tape == nullptr ? nullptr : &tape->state();
@@ -230,7 +252,7 @@ Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& mod
 Result<Tensor> forward_logits(const numerics::Engine& engine, const Llama& model,
                               const ParameterView& parameters, const MicroBatch& batch) {
   check_batch(batch);
-  const RotaryTables tables(model, batch.sequence);
+  const RotaryTables tables(model, batch.sequence, batch.document_ends);
   std::optional<AdapterRule> rule = adapter_rule(model, batch);
   if (rule) rule->dropout.share = 0;
   const SegmentCall call = make_call(engine, model, parameters, batch, tables, pointer_to(rule));

@@ -27,6 +27,10 @@ struct MicroBatch {
   std::vector<std::int32_t> targets;  // the label of each position, or numerics::kIgnoredLabel
   std::uint64_t counted = 0;          // labels of the whole step that count; at least 1
   std::uint32_t step = 0, index = 0;  // which micro-batch of which step: dropout hangs on it
+  /// Where each document ends, as an index of tokens, ascending, the last at rows * sequence; each
+  /// row's end is one. Tokens see their document alone, whose positions start at 0. Empty: each
+  /// row is a document.
+  std::vector<std::size_t> document_ends = {};
 };
 
 /// The model without its parameters: architecture and rotary table, and how adapters are applied.

@@ -172,6 +172,13 @@ std::vector<ElementwiseProbe> update_probes() {
          k.sgd({0.5f, 0.1f, 0.01f, 0.0f}, in.a.data(), n, plain.data(), nullptr);
          return joined({p, b, plain, {std::bit_cast<float>(top < kInfiniteMagnitude ? top : ~0u)}});
        }},
+      {"sgd nesterov",
+       [](const K& k, const I& in, N n) {
+         Values p = guarded(in.b, n), b = guarded(in.c, n);
+         const auto top =
+             k.sgd({0.5f, 0.1f, 0.01f, 0.9f, true}, in.a.data(), n, p.data(), b.data());
+         return joined({p, b, {std::bit_cast<float>(top < kInfiniteMagnitude ? top : ~0u)}});
+       }},
   };
 }
 

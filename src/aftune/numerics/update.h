@@ -24,9 +24,9 @@ AdamWScalars adamw_scalars(double lr, double beta1, double beta2, double eps, do
 Status adamw(const Engine& engine, const AdamWScalars& scalars, std::span<const float> gradient,
              std::span<float> parameter, std::span<float> m, std::span<float> v);
 
-/// PyTorch's SGD in place (dampening 0, no Nesterov). buffer = momentum * buffer + g with a zero
-/// buffer at the start; a buffer value smaller in size than 2^-100 becomes +0.
-/// Errors: as adamw.
+/// PyTorch's SGD in place (dampening 0), with Nesterov's momentum if the scalars say so.
+/// buffer = momentum * buffer + g with a zero buffer at the start; a buffer value smaller in size
+/// than 2^-100 becomes +0. Errors: as adamw.
 Status sgd(const Engine& engine, const SgdScalars& scalars, std::span<const float> gradient,
            std::span<float> parameter, std::span<float> buffer);
 

@@ -20,6 +20,7 @@ struct SgdScalars {
   float lr;
   float decay;     // weight decay added to the gradient, as PyTorch's SGD has it
   float momentum;  // 0: none, `buffer` is not looked at
+  bool nesterov = false;
 };
 
 }  // namespace aftune::numerics

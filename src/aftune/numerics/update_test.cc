@@ -129,6 +129,7 @@ Values run_updates(const Engine& engine) {
   Values p = normal_values(count, 2), q = p, m(count), v(count), b(count);
   EXPECT_TRUE(adamw(engine, adamw_scalars(1e-3, 0.9, 0.999, 1e-8, 0.1, 1, 0.9f), g, p, m, v));
   EXPECT_TRUE(sgd(engine, {0.9f, 1e-2f, 0.1f, 0.9f}, g, q, b));
+  EXPECT_TRUE(sgd(engine, {0.9f, 1e-2f, 0.1f, 0.9f, true}, g, q, b));
   for (const Values* part : {&q, &m, &v, &b}) p.insert(p.end(), part->begin(), part->end());
   return p;
 }
@@ -189,6 +190,25 @@ TEST(Sgd, FollowsPyTorchOverManySteps) {
       EXPECT_EQ(b == Values(100), !has_momentum);
     });
   }
+}
+
+TEST(Sgd, NesterovRoundsEachSignOnce) {
+  const SgdScalars s{0.7f, 0.03f, 0.01f, 0.9f, true};
+  const Values g = normal_values(200, 1);
+  with_scalar_engine([&](const Engine& engine) {
+    Values p = normal_values(200, 2), b = normal_values(200, 3);
+    const Values p0 = p, b0 = b;
+    ASSERT_TRUE(sgd(engine, s, g, p, b));
+    for (std::size_t i = 0; i < 200; ++i) {
+      const float clipped = g[i] * s.clip, shrunk = s.decay * p0[i];
+      const float grad = clipped + shrunk;
+      const float kept = s.momentum * b0[i];
+      ASSERT_EQ(b[i], kept + grad);
+      const float ahead = s.momentum * b[i];
+      const float move = s.lr * (grad + ahead);
+      ASSERT_EQ(p[i], p0[i] - move);
+    }
+  });
 }
 
 TEST(Sgd, StoresNoDustInTheBuffer) {

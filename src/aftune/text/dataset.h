@@ -12,6 +12,7 @@
 #include "aftune/base/result.h"
 #include "aftune/codec/json_reader.h"
 #include "aftune/crypto/digest.h"
+#include "aftune/text/chat_template.h"
 #include "aftune/text/tokenizer.h"
 
 namespace aftune::text {
@@ -40,7 +41,7 @@ class Dataset {
 
 /// The contract's rule from a row to a sample; the object "text" of docs/formats/contract.md.
 struct TextRule {
-  std::string format;         // "text" or "prompt_completion"
+  std::string format;         // "text", "prompt_completion", "messages" or "tokens"
   std::string before_prompt;  // literal text around the parts; special tokens in it count
   std::string before_completion;
   std::string after_completion;
@@ -49,6 +50,8 @@ struct TextRule {
   std::int32_t pad_id = 0;
   std::uint32_t sequence = 0;  // tokens a sample: longer rows are cut on the right, shorter padded
   std::string labels;          // "completion" or "all"
+  ChatTemplate chat_template = ChatTemplate::kNone;  // of format "messages", and of no other
+  bool packing = false;                              // several rows a sample
 
   friend bool operator==(const TextRule&, const TextRule&) = default;
 };
@@ -62,10 +65,21 @@ struct Sample {
   std::vector<std::int32_t> tokens;
   std::vector<std::int32_t> targets;
   std::uint64_t counted = 0;
+  /// Where each document ends, ascending, the last at rule.sequence; empty without packing.
+  std::vector<std::uint32_t> document_ends = {};
 };
 
 /// Errors: kInvalidInput for a row that is not of the rule's form, naming the row index.
 Result<Sample> make_sample(const TextRule& rule, const Tokenizer& tokenizer, std::string_view row,
                            std::uint64_t row_index);
+
+/// The rows [begin, end) in one sample. Requires: they are one of pack()'s.
+Result<Sample> make_packed_sample(const TextRule& rule, const Tokenizer& tokenizer,
+                                  const Dataset& data, std::uint64_t begin, std::uint64_t end);
+
+/// The first row of each packed sample, ascending. Errors: those of make_sample.
+/// Cost: each row is tokenized once.
+Result<std::vector<std::uint64_t>> pack(const TextRule& rule, const Tokenizer& tokenizer,
+                                        const Dataset& data);
 
 }  // namespace aftune::text

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <functional>
-
-#include "aftune/codec/json.h"
 #include "aftune/text/dataset.h"
 
 namespace aftune::text {
 namespace {
 
-using codec::Json;
 using Ids = std::vector<std::int32_t>;
 
 constexpr std::int32_t kNone = -100;
@@ -117,59 +113,6 @@ TEST(Sample, RowsOfAnotherFormAreRefusedByIndex) {
   }
   EXPECT_FALSE(make_sample(pairs_rule(), tokenizer(), R"({"prompt":"a"})", 0));
   EXPECT_FALSE(make_sample(pairs_rule(), tokenizer(), R"({"text":"a"})", 0));
-}
-
-Result<TextRule> read(const Json& json) {
-  auto reader = codec::JsonReader::open(json, "contract.text");
-  EXPECT_TRUE(reader);
-  return text_rule_from_contract(*reader);
-}
-
-TEST(TextRule, SurvivesTheContract) {
-  for (const TextRule& rule : {pairs_rule(), text_rule()}) {
-    const auto back = read(to_contract(rule));
-    ASSERT_TRUE(back) << back.error().what;
-    EXPECT_EQ(*back, rule);
-  }
-}
-
-TEST(TextRule, RefusesWhatThePageDoesNotAllow) {
-  struct Lie {
-    std::string name;
-    Json value;
-  };
-  const Lie lies[] = {
-      {"format", "messages"},
-      {"format", "Text"},
-      {"labels", "prompt"},
-      {"labels", ""},
-      {"bos_id", -2},
-      {"eos_id", std::int64_t{1} << 31},
-      {"pad_id", -1},
-      {"sequence", 1},
-      {"sequence", 1048577},
-      {"sequence", "8"},
-      {"before_prompt", Json()},
-      {"after_completion", std::string(65537, 'x')},
-      {"packing", true},
-  };
-  for (const Lie& lie : lies) {
-    Json json = to_contract(pairs_rule());
-    (*json.object())[lie.name] = lie.value;
-    EXPECT_FALSE(read(json)) << lie.name;
-  }
-  const Json whole = to_contract(pairs_rule());
-  for (const auto& [name, value] : *whole.object()) {
-    Json json = whole;
-    json.object()->erase(name);
-    EXPECT_FALSE(read(json)) << name << " missing";
-  }
-  TextRule rule = text_rule();
-  rule.before_completion = "x";
-  EXPECT_FALSE(read(to_contract(rule)));
-  rule = text_rule();
-  rule.labels = "completion";
-  EXPECT_FALSE(read(to_contract(rule)));
 }
 
 }  // namespace

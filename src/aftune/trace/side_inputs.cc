@@ -72,6 +72,18 @@ Result<Tensor> open_table(const Contract& contract, const Path& base) {
   return Tensor::copy_of(*table);
 }
 
+/// The first row of each packed sample; empty without packing.
+Result<std::vector<std::uint64_t>> packed(const Contract& contract, const text::Dataset& data,
+                                          const text::Tokenizer& tokenizer) {
+  if (!contract.text.packing) return std::vector<std::uint64_t>();
+  AFTUNE_TRY(auto first_rows, text::pack(contract.text, tokenizer, data).in("data set"));
+  if (!contract.order.drop_last || contract.batch.batch <= first_rows.size()) return first_rows;
+  return Error{Code::kInvalidInput,
+               fmt::format("contract.batch.samples is {}, the rows pack into {} samples and "
+                           "order.drop_last would drop them all",
+                           contract.batch.batch, first_rows.size())};
+}
+
 }  // namespace
 
 Status check_bound_file(const BoundFile& bound, const Path& folder) {
@@ -97,15 +109,16 @@ Result<SideInputs> SideInputs::open(const Contract& contract, const Path& data, 
   AFTUNE_TRY(check_vocabulary(contract, tokenizer, base));
   AFTUNE_TRY(Tensor table, open_table(contract, base));
   const Digest table_digest = crypto::blake3(table.bytes());
+  AFTUNE_TRY(std::vector<std::uint64_t> first_rows, packed(contract, rows, tokenizer));
   auto parts = std::make_unique<Parts>(
       Parts{std::move(rows),
             std::move(tokenizer),
             {contract.architecture, std::move(table), contract.lora(), contract.dropout_key()},
             table_digest,
             nullptr});
-  parts->batches =
-      std::make_unique<train::BatchSource>(contract.batch, contract.text, contract.order,
-                                           contract.seed(), parts->data, parts->tokenizer);
+  parts->batches = std::make_unique<train::BatchSource>(
+      contract.batch, contract.text, contract.order, contract.seed(), parts->data, parts->tokenizer,
+      std::move(first_rows));
   return SideInputs(std::move(parts));
 }
 

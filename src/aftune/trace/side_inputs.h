@@ -23,6 +23,7 @@ class SideInputs {
   static Result<SideInputs> open(const Contract& contract, const Path& data, const Path& base);
 
   [[nodiscard]] const model::Llama& model() const { return parts_->model; }
+  [[nodiscard]] const text::Tokenizer& tokenizer() const { return parts_->tokenizer; }
   [[nodiscard]] train::BatchSource& batches() { return *parts_->batches; }
   /// BLAKE3 of the rotary table, a leaf of every model root.
   [[nodiscard]] const Digest& table_digest() const { return parts_->table_digest; }

@@ -32,6 +32,25 @@ TEST(SideInputs, GiveModelAndBatchesOfTheContract) {
   EXPECT_TRUE(inputs.batches().check_steps(job.contract().steps));
 }
 
+TEST(SideInputs, PackedSamplesMustFillABatch) {
+  // Lists of 5, 4, 4 | 6, 6, 4 | 4 tokens in samples of 16.
+  const auto packed = [](std::uint64_t samples, bool drop_last) {
+    return TinyJob([=](Contract& c) {
+      c.text.sequence = 16;
+      c.text.packing = true;
+      c.batch = {samples, 2};
+      c.order.drop_last = drop_last;
+    });
+  };
+  const TinyJob job = packed(3, true);
+  SideInputs inputs = job.inputs();
+  EXPECT_EQ(inputs.batches().sample_count(), 3U);
+  EXPECT_TRUE(inputs.batches().check_steps(job.contract().steps));
+  EXPECT_TRUE(fails(packed(4, true), Code::kInvalidInput,
+                    "contract.batch.samples is 4, the rows pack into 3 samples"));
+  EXPECT_EQ(packed(4, false).inputs().batches().rows(0).size(), 4U);
+}
+
 TEST(SideInputs, AnotherDataSetIsCorrupt) {
   const TinyJob job;
   std::string rows = get(job.data());

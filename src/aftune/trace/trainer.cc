@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "aftune/trace/delivery.h"
+#include "aftune/trace/held_out.h"
 #include "aftune/trace/mend.h"
 #include "aftune/trace/metrics.h"
 #include "aftune/trace/recorder.h"
@@ -29,6 +30,7 @@ struct Run {
   Timeline timeline;
   model::Partition partition;
   SideInputs inputs;
+  std::optional<HeldOut> held_out;
   std::optional<Digest> root_salt;
   std::vector<train::BlockState> states;  // outlive the recorder, whose thread reads them
   std::unique_ptr<Mirror> mirror;         // outlives the recorder; null without a remote folder
@@ -103,6 +105,20 @@ Status start_recording(Run& run) {
   return run.recorder->record_states(run.first_step_block, run.states);
 }
 
+/// The held-out loss after this step, where one is due.
+Result<std::optional<double>> evaluate_after(const Run& run, std::uint64_t step) {
+  if (!run.held_out) return std::optional<double>();
+  const std::uint64_t interval = run.job.held_out->interval;
+  const bool is_last = step + 1 == run.contract.steps;
+  if (!is_last && (interval == 0 || (step + 1) % interval != 0)) return std::optional<double>();
+  const Result<train::Evaluation> done =
+      run.held_out->evaluate(run.engine, run.inputs.model(), run.partition, run.states);
+  if (done) return std::optional(done->loss);
+  // Numbers that are not finite end a run where a step has them, and nowhere else.
+  if (done.error().code == Code::kNonFinite) return std::optional<double>();
+  return Error(done.error()).in("held-out data after step " + std::to_string(step));
+}
+
 Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>& workers,
                     Metrics& metrics) {
   const auto start = Clock::now();
@@ -125,6 +141,7 @@ Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>&
                         run.contract.batch.batch * run.contract.text.sequence,
                         seconds_since(start),
                         run.recorder ? run.recorder->worker().stalled_seconds() : 0};
+  AFTUNE_TRY(progress.eval_loss, evaluate_after(run, step));
   if (!run.report.first_loss) run.report.first_loss = progress.loss;
   run.report.last_loss = progress.loss;
   ++run.report.steps_run;
@@ -214,6 +231,10 @@ Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engin
   if (!contract.base_public) root_salt = SaltSource(job.key, contract.run_id).root_salt();
   AFTUNE_TRY(std::vector<train::BlockState> base,
              load_base(contract, job.model, inputs, root_salt, job.adapter));
+  std::optional<HeldOut> held_out;
+  if (job.held_out) {
+    AFTUNE_TRY(held_out, HeldOut::open(contract, job.held_out->data, inputs.tokenizer()));
+  }
   std::optional<FileLock> lock;
   if (job.recording == Recording::kOn) {
     AFTUNE_TRY(
@@ -232,6 +253,7 @@ Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engin
           Timeline(contract),
           contract.partition(),
           std::move(inputs),
+          std::move(held_out),
           root_salt,
           std::move(base),
           nullptr,

@@ -21,9 +21,16 @@ struct StepProgress {
   std::uint64_t step = 0, steps = 0;  // step from 0
   float loss = 0;
   double learning_rate = 0, norm = 0;
-  std::uint64_t tokens = 0;    // rows times sequence of this step
-  double seconds = 0;          // of this step
-  double stalled_seconds = 0;  // waited for recording, since the start
+  std::uint64_t tokens = 0;                        // rows times sequence of this step
+  double seconds = 0;                              // of this step
+  double stalled_seconds = 0;                      // waited for recording, since the start
+  std::optional<double> eval_loss = std::nullopt;  // of the held-out data set after this step
+};
+
+/// A data set that is looked at, not trained on.
+struct HeldOutJob {
+  Path data;
+  std::uint64_t interval = 0;  // steps; 0: after the last one only
 };
 
 enum class Recording { kOn, kOff };
@@ -38,7 +45,8 @@ struct TrainJob {
   Recording recording = Recording::kOn;
   std::function<void(const StepProgress&)> on_step;
   StoreEncoding encoding = StoreEncoding::kRaw;
-  Path adapter = {};               // the folder of the first adapter, where the contract binds one
+  Path adapter = {};  // the folder of the first adapter, where the contract binds one
+  std::optional<HeldOutJob> held_out = std::nullopt;
   RemoteFolder* remote = nullptr;  // where the run is copied while it is recorded; borrowed
 };
 

@@ -163,5 +163,25 @@ TEST(BatchSource, CheckStepsAgreesWithTheStepsThemselves) {
   }
 }
 
+TEST(BatchSource, PackedSamplesCarryWhereTheirDocumentsEnd) {
+  // Lists of 2, 4, 4, 5 and 6 tokens in samples of 6: the first two go together.
+  const Source unpacked({1, 1});
+  text::TextRule packing = rule();
+  packing.packing = true;
+  const auto first_rows = *text::pack(packing, unpacked.tokenizer, unpacked.data);
+  EXPECT_EQ(first_rows, (std::vector<std::uint64_t>{0, 2, 3, 4}));
+  BatchSource batches({4, 2}, packing, {"none", true}, {}, unpacked.data, unpacked.tokenizer,
+                      first_rows);
+  EXPECT_EQ(batches.rows(0), (std::vector<std::uint64_t>{0, 1, 2, 3}));
+  const auto got = batches.micro_batches(0);
+  ASSERT_TRUE(got) << got.error().what;
+  ASSERT_EQ(got->size(), 2U);
+  EXPECT_EQ((*got)[0].tokens, (std::vector<std::int32_t>{0, 5, 0, 1, 2, 5, 1, 2, 3, 5, 4, 4}));
+  EXPECT_EQ((*got)[0].document_ends, (std::vector<std::size_t>{2, 6, 12}));
+  EXPECT_EQ((*got)[1].document_ends, (std::vector<std::size_t>{6, 12}));
+  EXPECT_EQ((*got)[0].counted, 1U + 2 + 3 + 4 + 5);
+  EXPECT_TRUE(batches.check_steps(3));
+}
+
 }  // namespace
 }  // namespace aftune::train

@@ -44,14 +44,18 @@ Status named(const std::string& name, Status status) {
 }  // namespace
 
 double learning_rate(const ScheduleSpec& schedule, std::uint64_t step) {
-  if (schedule.kind == ScheduleKind::kConstant) return schedule.peak;
-  if (step < schedule.warmup_steps) {
-    return schedule.peak * (static_cast<double>(step) / static_cast<double>(schedule.warmup_steps));
+  const auto real = [](std::uint64_t count) { return static_cast<double>(count); };
+  const double peak = schedule.peak;
+  const std::uint64_t warmup = schedule.warmup_steps, total = schedule.total_steps;
+  if (schedule.kind == ScheduleKind::kConstant) return peak;
+  if (step < warmup) return peak * (real(step) / real(warmup));
+  if (schedule.kind == ScheduleKind::kConstantWithWarmup) return peak;
+  if (step >= total) return 0;
+  if (schedule.kind == ScheduleKind::kLinear) {
+    return peak * (real(total - step) / real(total - warmup));
   }
-  if (step >= schedule.total_steps) return 0;
-  const double progress = static_cast<double>(step - schedule.warmup_steps) /
-                          static_cast<double>(schedule.total_steps - schedule.warmup_steps);
-  return schedule.peak * std::max(0.0, 0.5 * (1.0 + numerics::exact_cos(kPi * progress)));
+  const double progress = real(step - warmup) / real(total - warmup);
+  return peak * std::max(0.0, 0.5 * (1.0 + numerics::exact_cos(kPi * progress)));
 }
 
 Result<ClipOutcome> clip_factor(const ClipSpec& clip, const GradientSquares& all) {
@@ -62,6 +66,15 @@ Result<ClipOutcome> clip_factor(const ClipSpec& clip, const GradientSquares& all
   if (clip.max_norm == 0) return ClipOutcome{norm, 1};
   const double factor = std::min(1.0, clip.max_norm / (norm + kClipEpsilon));
   return ClipOutcome{norm, static_cast<float>(factor)};
+}
+
+bool is_decayed(const OptimizerSpec& spec, std::string_view name) {
+  if (spec.decayed == Decayed::kAll) return true;
+  const std::size_t last = name.rfind('.');
+  if (name.substr(last + 1) == "bias") return false;
+  if (last == std::string_view::npos) return true;
+  const std::string_view module = name.substr(0, last);
+  return module.substr(module.rfind('.') + 1).find("norm") == std::string_view::npos;
 }
 
 BlockState initial_state(const OptimizerSpec& spec, TensorMap parameters) {
@@ -75,19 +88,23 @@ BlockState initial_state(const OptimizerSpec& spec, TensorMap parameters) {
 Status update_block(const numerics::Engine& engine, const OptimizerSpec& spec, double lr,
                     std::uint64_t step, float clip, const TensorMap& gradients, BlockState& state) {
   if (spec.kind == OptimizerKind::kAdamW) {
-    const auto scalars = numerics::adamw_scalars(lr, spec.beta1, spec.beta2, spec.epsilon,
-                                                 spec.weight_decay, step + 1, clip);
+    const auto scalars_with = [&](double weight_decay) {
+      return numerics::adamw_scalars(lr, spec.beta1, spec.beta2, spec.epsilon, weight_decay,
+                                     step + 1, clip);
+    };
+    const auto decayed = scalars_with(spec.weight_decay), plain = scalars_with(0);
     for (auto& [name, parameter] : state.parameters) {
+      const auto& scalars = is_decayed(spec, name) ? decayed : plain;
       AFTUNE_TRY(named(name, numerics::adamw(engine, scalars, gradient_of(gradients, name),
                                              parameter.f32(), tensor_of(state.first, name).f32(),
                                              tensor_of(state.second, name).f32())));
     }
     return ok();
   }
-  const numerics::SgdScalars scalars{clip, static_cast<float>(lr),
-                                     static_cast<float>(spec.weight_decay),
-                                     static_cast<float>(spec.momentum)};
+  numerics::SgdScalars scalars{clip, static_cast<float>(lr), 0, static_cast<float>(spec.momentum),
+                               spec.nesterov};
   for (auto& [name, parameter] : state.parameters) {
+    scalars.decay = is_decayed(spec, name) ? static_cast<float>(spec.weight_decay) : 0;
     std::span<float> buffer;
     if (keeps_first(spec)) buffer = tensor_of(state.first, name).f32();
     AFTUNE_TRY(named(name, numerics::sgd(engine, scalars, gradient_of(gradients, name),

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "aftune/base/result.h"
 #include "aftune/codec/json.h"
@@ -18,21 +19,26 @@ namespace aftune::train {
 
 enum class OptimizerKind { kAdamW, kSgd };
 
+/// What weight decay applies to: docs/formats/training.md, "Update".
+enum class Decayed { kAll, kWeights };
+
 struct OptimizerSpec {
   OptimizerKind kind = OptimizerKind::kAdamW;
   double beta1 = 0, beta2 = 0, epsilon = 0;  // AdamW
   double momentum = 0;                       // SGD
   double weight_decay = 0;
+  Decayed decayed = Decayed::kAll;
+  bool nesterov = false;  // SGD with momentum
   friend bool operator==(const OptimizerSpec&, const OptimizerSpec&) = default;
 };
 
-enum class ScheduleKind { kConstant, kWarmupCosine };
+enum class ScheduleKind { kConstant, kWarmupCosine, kConstantWithWarmup, kLinear };
 
 struct ScheduleSpec {
   ScheduleKind kind = ScheduleKind::kConstant;
   double peak = 0;                 // learning rate
   std::uint64_t warmup_steps = 0;  // linear from 0, as Hugging Face's schedule: step / warmup
-  std::uint64_t total_steps = 0;   // cosine reaches 0 here
+  std::uint64_t total_steps = 0;   // cosine and linear reach 0 here
   friend bool operator==(const ScheduleSpec&, const ScheduleSpec&) = default;
 };
 
@@ -64,6 +70,9 @@ struct BlockState {
 
   [[nodiscard]] model::ParameterView view() const { return {parameters, frozen.get()}; }
 };
+
+/// Whether weight decay applies to the parameter of that name.
+bool is_decayed(const OptimizerSpec& spec, std::string_view name);
 
 /// Zero moments of the kind that `spec` asks for beside `parameters`.
 BlockState initial_state(const OptimizerSpec& spec, TensorMap parameters);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract's objects of optimizer, schedule and clipping: docs/formats/training.md.
+#include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "aftune/train/optimizer.h"
 
@@ -30,8 +32,21 @@ Result<double> real(JsonReader& reader, std::string_view name, Range range) {
   return value;
 }
 
-Error unknown_kind(const JsonReader& reader, const std::string& kind, const char* known) {
-  return {Code::kUnsupported, reader.path() + ".kind: \"" + kind + "\", known are " + known};
+Error unknown_word(const JsonReader& reader, const char* name, const std::string& word,
+                   const char* known) {
+  return {Code::kUnsupported,
+          reader.path() + "." + name + ": \"" + word + "\", known are " + known};
+}
+
+constexpr std::pair<ScheduleKind, std::string_view> kSchedules[] = {
+    {ScheduleKind::kConstant, "constant"},
+    {ScheduleKind::kConstantWithWarmup, "constant_with_warmup"},
+    {ScheduleKind::kLinear, "linear"},
+    {ScheduleKind::kWarmupCosine, "warmup_cosine"}};
+
+bool has_warmup(ScheduleKind kind) { return kind != ScheduleKind::kConstant; }
+bool has_total(ScheduleKind kind) {
+  return kind == ScheduleKind::kWarmupCosine || kind == ScheduleKind::kLinear;
 }
 
 Result<std::uint64_t> steps(JsonReader& reader, std::string_view name, std::int64_t min,
@@ -40,29 +55,50 @@ Result<std::uint64_t> steps(JsonReader& reader, std::string_view name, std::int6
   return static_cast<std::uint64_t>(value);
 }
 
+// The two members that need not be there have one spelling each: they are there where they say
+// something.
+Status read_decayed(JsonReader& reader, OptimizerSpec& spec) {
+  if (!reader.has("decayed")) return ok();
+  AFTUNE_TRY(const std::string word, reader.string("decayed"));
+  if (word != "weights") return unknown_word(reader, "decayed", word, "\"weights\"");
+  spec.decayed = Decayed::kWeights;
+  return ok();
+}
+
+Status read_nesterov(JsonReader& reader, OptimizerSpec& spec) {
+  if (!reader.has("nesterov")) return ok();
+  AFTUNE_TRY(spec.nesterov, reader.boolean("nesterov"));
+  if (spec.nesterov && spec.momentum > 0) return ok();
+  return Error{Code::kInvalidInput,
+               reader.path() + ".nesterov: " +
+                   (spec.nesterov ? "needs a momentum above 0" : "is there only where it is true")};
+}
+
 }  // namespace
 
 Json to_contract(const OptimizerSpec& spec) {
+  Json::Object out{{"kind", "adamw"}, {"weight_decay", hex_float(spec.weight_decay)}};
   if (spec.kind == OptimizerKind::kSgd) {
-    return Json::Object{{"kind", "sgd"},
-                        {"momentum", hex_float(spec.momentum)},
-                        {"weight_decay", hex_float(spec.weight_decay)}};
+    out["kind"] = "sgd";
+    out["momentum"] = hex_float(spec.momentum);
+    if (spec.nesterov) out["nesterov"] = true;
+  } else {
+    out["beta1"] = hex_float(spec.beta1);
+    out["beta2"] = hex_float(spec.beta2);
+    out["epsilon"] = hex_float(spec.epsilon);
   }
-  return Json::Object{{"kind", "adamw"},
-                      {"beta1", hex_float(spec.beta1)},
-                      {"beta2", hex_float(spec.beta2)},
-                      {"epsilon", hex_float(spec.epsilon)},
-                      {"weight_decay", hex_float(spec.weight_decay)}};
+  if (spec.decayed == Decayed::kWeights) out["decayed"] = "weights";
+  return out;
 }
 
 Json to_contract(const ScheduleSpec& spec) {
-  if (spec.kind == ScheduleKind::kConstant) {
-    return Json::Object{{"kind", "constant"}, {"peak", hex_float(spec.peak)}};
+  Json::Object out{{"peak", hex_float(spec.peak)}};
+  for (const auto& [kind, name] : kSchedules) {
+    if (kind == spec.kind) out["kind"] = name;
   }
-  return Json::Object{{"kind", "warmup_cosine"},
-                      {"peak", hex_float(spec.peak)},
-                      {"warmup_steps", spec.warmup_steps},
-                      {"total_steps", spec.total_steps}};
+  if (has_warmup(spec.kind)) out["warmup_steps"] = spec.warmup_steps;
+  if (has_total(spec.kind)) out["total_steps"] = spec.total_steps;
+  return out;
 }
 
 Json to_contract(const ClipSpec& spec) {
@@ -80,9 +116,11 @@ Result<OptimizerSpec> optimizer_from_contract(JsonReader& reader) {
   } else if (kind == "sgd") {
     spec.kind = OptimizerKind::kSgd;
     AFTUNE_TRY(spec.momentum, real(reader, "momentum", Range::kBelowOne));
+    AFTUNE_TRY(read_nesterov(reader, spec));
   } else {
-    return unknown_kind(reader, kind, "\"adamw\" and \"sgd\"");
+    return unknown_word(reader, "kind", kind, "\"adamw\" and \"sgd\"");
   }
+  AFTUNE_TRY(read_decayed(reader, spec));
   AFTUNE_TRY(spec.weight_decay, real(reader, "weight_decay", Range::kNotNegative));
   AFTUNE_TRY(reader.finish());
   return spec;
@@ -90,17 +128,22 @@ Result<OptimizerSpec> optimizer_from_contract(JsonReader& reader) {
 
 Result<ScheduleSpec> schedule_from_contract(JsonReader& reader) {
   AFTUNE_TRY(const std::string kind, reader.string("kind"));
+  const auto known = std::ranges::find(kSchedules, std::string_view(kind),
+                                       &std::pair<ScheduleKind, std::string_view>::second);
+  if (known == std::end(kSchedules)) {
+    return unknown_word(reader, "kind", kind,
+                        "\"constant\", \"constant_with_warmup\", \"linear\" and \"warmup_cosine\"");
+  }
   ScheduleSpec spec;
+  spec.kind = known->first;
   AFTUNE_TRY(spec.peak, real(reader, "peak", Range::kNotNegative));
-  if (kind == "warmup_cosine") {
-    spec.kind = ScheduleKind::kWarmupCosine;
+  std::int64_t longest = kMaxSteps;
+  if (has_total(spec.kind)) {
     AFTUNE_TRY(spec.total_steps, steps(reader, "total_steps", 1, kMaxSteps));
-    AFTUNE_TRY(spec.warmup_steps,
-               steps(reader, "warmup_steps", 0, static_cast<std::int64_t>(spec.total_steps)));
-  } else if (kind == "constant") {
-    spec.kind = ScheduleKind::kConstant;
-  } else {
-    return unknown_kind(reader, kind, "\"constant\" and \"warmup_cosine\"");
+    longest = static_cast<std::int64_t>(spec.total_steps);
+  }
+  if (has_warmup(spec.kind)) {
+    AFTUNE_TRY(spec.warmup_steps, steps(reader, "warmup_steps", 0, longest));
   }
   AFTUNE_TRY(reader.finish());
   return spec;

@@ -39,24 +39,35 @@ const std::string kAdamW =
 const std::string kCosine =
     R"({"kind":"warmup_cosine","peak":"0x1.a36e2eb1c432dp-14","total_steps":24,"warmup_steps":2})";
 
+// `text` with one piece of it replaced.
+std::string with(std::string text, const std::string& piece, const std::string& other) {
+  const auto at = text.find(piece);
+  EXPECT_NE(at, std::string::npos) << piece;
+  return text.replace(at, piece.size(), other);
+}
+
 TEST(TrainContract, EachKindRoundTripsWithItsBytes) {
   expect_round_trip<OptimizerSpec>({OptimizerKind::kAdamW, 0.9, 0.999, 1e-8, 0, 0.01},
                                    optimizer_from_contract, kAdamW);
   expect_round_trip<OptimizerSpec>({OptimizerKind::kSgd, 0, 0, 0, 0.5, 0}, optimizer_from_contract,
                                    R"({"kind":"sgd","momentum":"0x1p-1","weight_decay":"0x0p+0"})");
+  expect_round_trip<OptimizerSpec>(
+      {OptimizerKind::kSgd, 0, 0, 0, 0.5, 0.25, Decayed::kWeights, true}, optimizer_from_contract,
+      R"({"decayed":"weights","kind":"sgd","momentum":"0x1p-1","nesterov":true,"weight_decay":"0x1p-2"})");
+  expect_round_trip<OptimizerSpec>(
+      {OptimizerKind::kAdamW, 0.9, 0.999, 1e-8, 0, 0.01, Decayed::kWeights},
+      optimizer_from_contract, with(kAdamW, R"("epsilon")", R"("decayed":"weights","epsilon")"));
+  expect_round_trip<ScheduleSpec>({ScheduleKind::kLinear, 1e-4, 2, 24}, schedule_from_contract,
+                                  with(kCosine, "warmup_cosine", "linear"));
+  expect_round_trip<ScheduleSpec>(
+      {ScheduleKind::kConstantWithWarmup, 0.25, 9, 0}, schedule_from_contract,
+      R"({"kind":"constant_with_warmup","peak":"0x1p-2","warmup_steps":9})");
   expect_round_trip<ScheduleSpec>({ScheduleKind::kWarmupCosine, 1e-4, 2, 24},
                                   schedule_from_contract, kCosine);
   expect_round_trip<ScheduleSpec>({ScheduleKind::kConstant, 0.25, 0, 0}, schedule_from_contract,
                                   R"({"kind":"constant","peak":"0x1p-2"})");
   expect_round_trip<ClipSpec>({1}, clip_from_contract, R"({"max_norm":"0x1p+0"})");
   expect_round_trip<ClipSpec>({0}, clip_from_contract, R"({"max_norm":"0x0p+0"})");
-}
-
-// `text` with one piece of it replaced.
-std::string with(std::string text, const std::string& piece, const std::string& other) {
-  const auto at = text.find(piece);
-  EXPECT_NE(at, std::string::npos) << piece;
-  return text.replace(at, piece.size(), other);
 }
 
 TEST(TrainContract, OptimizersWithAnythingElseAreRefused) {
@@ -77,6 +88,11 @@ TEST(TrainContract, OptimizersWithAnythingElseAreRefused) {
       R"({"kind":"sgd","weight_decay":"0x0p+0"})",
       R"({"kind":"sgd","momentum":"0x1p+0","weight_decay":"0x0p+0"})",
       R"({"kind":"sgd","momentum":"0x0p+0","nesterov":true,"weight_decay":"0x0p+0"})",
+      R"({"kind":"sgd","momentum":"0x1p-1","nesterov":false,"weight_decay":"0x0p+0"})",
+      R"({"kind":"sgd","momentum":"0x1p-1","nesterov":1,"weight_decay":"0x0p+0"})",
+      with(kAdamW, R"("kind")", R"("decayed":"all","kind")"),
+      with(kAdamW, R"("kind")", R"("decayed":"","kind")"),
+      with(kAdamW, R"("kind":"adamw")", R"("kind":"adamw","nesterov":true)"),
       "{}",
   };
   EXPECT_EQ(refusal(kAdamW, optimizer_from_contract), "");
@@ -97,6 +113,12 @@ TEST(TrainContract, SchedulesWithAnythingElseAreRefused) {
       with(kCosine, R"("0x1.a36e2eb1c432dp-14")", R"("-0x1p-14")"),
       R"({"kind":"constant","peak":"0x1p-2","total_steps":24})",
       R"({"kind":"constant"})",
+      R"({"kind":"constant","peak":"0x1p-2","warmup_steps":0})",
+      R"({"kind":"constant_with_warmup","peak":"0x1p-2"})",
+      R"({"kind":"constant_with_warmup","peak":"0x1p-2","warmup_steps":-1})",
+      R"({"kind":"constant_with_warmup","peak":"0x1p-2","total_steps":9,"warmup_steps":1})",
+      R"({"kind":"linear","peak":"0x1p-2","warmup_steps":1})",
+      R"({"kind":"linear","peak":"0x1p-2","total_steps":9,"warmup_steps":10})",
   };
   EXPECT_EQ(refusal(kCosine, schedule_from_contract), "");
   for (const auto& lie : lies) EXPECT_NE(refusal(lie, schedule_from_contract), "") << lie;

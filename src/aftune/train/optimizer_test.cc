@@ -57,6 +57,25 @@ TEST(Schedule, WarmupCosineIsThatOfTransformers) {
   }
 }
 
+// From transformers' get_linear_schedule_with_warmup(2, 7) and
+// get_constant_schedule_with_warmup(3), to the bit.
+TEST(Schedule, LinearAndConstantWithWarmupAreThoseOfTransformers) {
+  const ScheduleSpec linear{ScheduleKind::kLinear, 3e-4, 2, 7};
+  const double linear_rates[] = {0.0, 0.5, 1.0, 4.0 / 5, 3.0 / 5, 2.0 / 5, 1.0 / 5, 0.0, 0.0};
+  const ScheduleSpec constant{ScheduleKind::kConstantWithWarmup, 3e-4, 3, 0};
+  const double constant_rates[] = {0.0, 1.0 / 3, 2.0 / 3, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+  for (std::uint64_t step = 0; step < 9; ++step) {
+    EXPECT_EQ(learning_rate(linear, step), 3e-4 * linear_rates[step]) << step;
+    EXPECT_EQ(learning_rate(constant, step), 3e-4 * constant_rates[step]) << step;
+  }
+}
+
+TEST(Schedule, WithoutWarmupTheFirstRateIsThePeak) {
+  EXPECT_EQ(learning_rate({ScheduleKind::kLinear, 0.25, 0, 4}, 0), 0.25);
+  EXPECT_EQ(learning_rate({ScheduleKind::kConstantWithWarmup, 0.25, 0, 0}, 0), 0.25);
+  EXPECT_EQ(learning_rate({ScheduleKind::kLinear, 0.25, 4, 4}, 4), 0);
+}
+
 TEST(Schedule, RateIsZeroFromTheTotalOn) {
   const ScheduleSpec schedule{ScheduleKind::kWarmupCosine, 1e-4, 2, 10};
   for (const std::uint64_t step : {10ULL, 11ULL, 18ULL, 1000ULL}) {
@@ -171,6 +190,67 @@ TEST(Optimizer, SgdIsTheDoubleReferenceOverTwoSteps) {
       }
       EXPECT_NEAR(state.parameters.at("w").f32()[i], p, 1e-6) << momentum << " " << i;
     }
+  }
+}
+
+TEST(Optimizer, NesterovIsTheDoubleReferenceOverThreeSteps) {
+  const TestEngine engine;
+  const OptimizerSpec spec{OptimizerKind::kSgd, 0, 0, 0, 0.9, 0.1, Decayed::kAll, true};
+  const auto start = ramp(-1, 0.07F);
+  const auto gradient = ramp(0.9F, -0.05F);
+  BlockState state = initial_state(spec, one_tensor("w", start));
+  for (std::uint64_t step = 0; step < 3; ++step) {
+    ASSERT_TRUE(update_block(engine, spec, 0.05, step, 0.5F, one_tensor("w", gradient), state));
+  }
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    double p = start[i], buffer = 0;
+    for (int t = 0; t < 3; ++t) {
+      const double g = 0.5 * gradient[i] + 0.1 * p;
+      buffer = 0.9 * buffer + g;
+      p -= 0.05 * (g + 0.9 * buffer);
+    }
+    EXPECT_NEAR(state.parameters.at("w").f32()[i], p, 1e-6) << i;
+    EXPECT_NEAR(state.first.at("w").f32()[i], buffer, 1e-6) << i;
+  }
+}
+
+TEST(Optimizer, NormsAndBiasesHaveNoDecayWhereWeightsAlone) {
+  OptimizerSpec spec;
+  const std::pair<const char*, bool> names[] = {
+      {"model.embed_tokens.weight", true},
+      {"model.layers.3.self_attn.q_proj.weight", true},
+      {"base_model.model.model.layers.0.mlp.up_proj.lora_A.weight", true},
+      {"lm_head.weight", true},
+      {"weight", true},
+      {"norm_weight", true},
+      {"model.norm.weight", false},
+      {"base_model.model.model.norm.weight", false},
+      {"model.layers.3.input_layernorm.weight", false},
+      {"model.layers.3.post_attention_layernorm.weight", false},
+      {"model.layers.3.self_attn.k_norm.weight", false},
+      {"model.layers.3.self_attn.q_proj.bias", false},
+      {"bias", false}};
+  for (const auto& [name, decayed] : names) {
+    spec.decayed = Decayed::kAll;
+    EXPECT_TRUE(is_decayed(spec, name)) << name;
+    spec.decayed = Decayed::kWeights;
+    EXPECT_EQ(is_decayed(spec, name), decayed) << name;
+  }
+}
+
+TEST(Optimizer, WithoutGradientOnlyDecayedParametersShrink) {
+  const TestEngine engine;
+  for (const auto kind : {OptimizerKind::kAdamW, OptimizerKind::kSgd}) {
+    const OptimizerSpec spec{kind, 0.9, 0.999, 1e-8, 0, 0.5, Decayed::kWeights};
+    TensorMap parameters = one_tensor("up_proj.weight", {1}), gradients;
+    parameters.merge(one_tensor("norm.weight", {1}));
+    parameters.merge(one_tensor("q_proj.bias", {1}));
+    for (const auto& [name, p] : parameters) gradients.emplace(name, Tensor::zeros(p.shape()));
+    BlockState state = initial_state(spec, std::move(parameters));
+    ASSERT_TRUE(update_block(engine, spec, 0.5, 0, 1, gradients, state));
+    EXPECT_EQ(state.parameters.at("up_proj.weight").f32()[0], 0.75F);
+    EXPECT_EQ(state.parameters.at("norm.weight").f32()[0], 1);
+    EXPECT_EQ(state.parameters.at("q_proj.bias").f32()[0], 1);
   }
 }
 

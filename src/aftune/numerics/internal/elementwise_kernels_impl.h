@@ -260,7 +260,7 @@ std::uint32_t sgd(const SgdScalars& scalars, const float* __restrict gradient, s
   for (std::size_t i = 0; i < n; ++i) {
     const float g = gradient[i] * c.clip + c.decay * parameter[i];
     buffer[i] = without_dust(c.momentum * buffer[i] + g);
-    parameter[i] -= c.lr * buffer[i];
+    parameter[i] -= c.lr * (c.nesterov ? g + c.momentum * buffer[i] : buffer[i]);
     top = larger(top, larger(magnitude(parameter[i]), magnitude(buffer[i])));
   }
   return top;

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model makes of a held-out data set: docs/formats/training.md, "Evaluation".
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "aftune/model/parameter_view.h"
+#include "aftune/model/segment_function.h"
+#include "aftune/train/batch_source.h"
+
+namespace aftune::train {
+
+struct Evaluation {
+  double loss = 0;            // mean over the counted tokens
+  std::uint64_t counted = 0;  // tokens
+};
+
+/// All samples once, in order, as many at a time as a micro-batch; without dropout.
+/// Requires: blocks[i] holds what layer block i of `partition` computes with.
+/// Errors: kInvalidInput for a malformed row or none that counts; kNonFinite with the place.
+Result<Evaluation> evaluate(const numerics::Engine& engine, const model::Llama& model,
+                            const model::Partition& partition,
+                            const std::vector<model::ParameterView>& blocks,
+                            const BatchSource& samples);
+
+}  // namespace aftune::train

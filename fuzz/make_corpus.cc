@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "aftune/codec/key_file.h"
-#include "aftune/crypto/sha256.h"
 #include "aftune/model/gguf_testing.h"
 #include "aftune/model/llama_config.h"
 #include "aftune/tensor/safetensors.h"
@@ -18,7 +17,7 @@
 #include "aftune/trace/encoded_object.h"
 #include "aftune/trace/entry.h"
 #include "aftune/trace/list.h"
-#include "fuzz/fuzz.h"
+#include "fuzz/corpus.h"
 #include "fuzz/tiny_contract.h"
 
 namespace aftune::fuzz {
@@ -27,30 +26,6 @@ namespace aftune::fuzz {
 bool decode_one(Bytes) { return true; }
 
 namespace {
-
-template <typename T>
-T must(Result<T> result) {
-  AFTUNE_CHECK(result.has_value(), result ? "" : result.error().what);
-  return *std::move(result);
-}
-
-class Corpus {
- public:
-  Corpus(Path root, const char* target) : folder_(std::move(root) / target) {
-    std::filesystem::create_directories(folder_);
-  }
-  void add(const std::string& name, std::string_view seed) const {
-    must(write_file(folder_ / name, as_bytes(seed)));
-  }
-  void add(const std::string& name, char choice, std::string_view seed) const {
-    add(name, std::string(1, choice) + std::string(seed));
-  }
-
- private:
-  Path folder_;
-};
-
-Digest digest_of(std::string_view text) { return crypto::sha256(as_bytes(text)); }
 
 void make_texts(const Path& root) {
   const Corpus scalars(root, "scalars");
@@ -368,5 +343,6 @@ int main(int argc, char** argv) {
   aftune::fuzz::make_log(root);
   aftune::fuzz::make_text(root);
   aftune::fuzz::make_trace(root);
+  aftune::fuzz::make_papers(root);
   return 0;
 }

@@ -155,8 +155,6 @@ TEST_F(ObjectStorage, TheStoreIsCheckedMeasuredAndFetchedFromThere) {
   fill();
   EXPECT_TRUE(done(store("stats", {"--json"})));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "fetched/base")) << "log and lists are enough";
-  EXPECT_EQ(store("stats", {"--json"}).out,
-            aftune({"store", "stats", "--run", tiny_place() / "run", "--json"}).out);
   EXPECT_TRUE(done(store("check")));
   EXPECT_TRUE(done(store("fetch")));
   const auto files = trace::testing::must(trace::copied_files(finished()));

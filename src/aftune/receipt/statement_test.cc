@@ -55,7 +55,7 @@ TEST(Statement, MembersThatAreWrongAreNamed) {
               {"position", Json(1)},
               {"model_root", Json("x")},
               {"model_salted", Json(0)},
-              {"template", Json("llama3")},
+              {"template", Json("vicuna")},
               {"eos", Json(Json::Array{Json(3), Json(3)})},
               {"eos", Json(Json::Array{Json(258)})},
               {"companions", Json(Json::Array{bad_file})},

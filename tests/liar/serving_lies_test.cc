@@ -161,6 +161,18 @@ TEST_F(ServingLies, I1ATokenChangedAndLogged) {
   EXPECT_TRUE(finds(verdict, receipt::ReceiptCheck::kToken));
 }
 
+TEST_F(ServingLies, I1ATokenThatIsNone) {
+  Generated answer = honest();
+  answer.output.back() = static_cast<std::int32_t>(server.statement().architecture.vocab_size);
+  EXPECT_EQ(cause(audit(given(std::move(answer)))), "output whole answer");
+}
+
+TEST_F(ServingLies, I1AnotherTextThanTheTokens) {
+  Generated answer = honest();
+  answer.text += "!";
+  EXPECT_EQ(cause(audit(given(std::move(answer)))), "text whole answer");
+}
+
 TEST_F(ServingLies, I2AnyLayerSwapped) {
   for (const int layer : {0, 3, 4}) {
     const std::string name = "model.layers." + std::to_string(layer) + ".mlp.down_proj.weight";
@@ -294,6 +306,32 @@ TEST_F(ServingLies, I6CutShort) {
   }
 }
 
+TEST_F(ServingLies, I6AnotherReasonOfTheEnd) {
+  for (const receipt::Finish claimed : {receipt::Finish::kEos, receipt::Finish::kStop}) {
+    Generated answer = honest();
+    ASSERT_EQ(answer.finish, receipt::Finish::kLength);
+    answer.finish = claimed;
+    EXPECT_EQ(cause(audit(given(std::move(answer)))), "finish end");
+  }
+}
+
+TEST_F(ServingLies, I6TokensPastTheEnd) {
+  serve::Ask ask = ask_for("Tell me more", 12);
+  ask.seed = 77;  // the same with other stop strings
+  Generated longer = server.generate(server.task(ask));
+  const auto is_ascii = [](char c) { return c > 0; };
+  const auto letter = std::find_if(longer.text.begin(), longer.text.end(), is_ascii);
+  ASSERT_NE(letter, longer.text.end());
+  ask.stop = {std::string(1, *letter)};
+  const Generated shorter = server.generate(server.task(ask));
+  ASSERT_EQ(cause(audit(given(shorter))), "");
+  ASSERT_LT(shorter.output.size(), longer.output.size());
+  longer.task = shorter.task;
+  longer.finish = shorter.finish;
+  longer.text = shorter.text;
+  EXPECT_EQ(cause(audit(given(std::move(longer)))), "finish end");
+}
+
 TEST_F(ServingLies, I7ACheaperModelAndOneHonestPass) {
   TinyModel cheap = untied();
   cheap.change = [](TensorMap& parameters) {
@@ -335,6 +373,16 @@ TEST_F(ServingLies, I8SeedsTriedUntilTheAnswerSuits) {
 
 TEST_F(ServingLies, ASecretThatWasNotCommitted) {
   const Presented presented = given(honest());
+  const Path secret = server.log.folder().secret();
+  std::filesystem::remove(secret);
+  ASSERT_TRUE(write_new_private_file(secret, as_bytes(std::string(64, 'a') + "\n")));
+  EXPECT_EQ(cause(audit(presented)), "seed whole answer");
+}
+
+TEST_F(ServingLies, ASecretOfTheServersOwnChoiceAndItsSeed) {
+  Task task = server.task(ask_for("What do you serve?"));
+  task.seed.value = receipt::server_seed(ByteBuffer(32, 0xaa), task.request);
+  const Presented presented = given(server.generate(std::move(task)));
   const Path secret = server.log.folder().secret();
   std::filesystem::remove(secret);
   ASSERT_TRUE(write_new_private_file(secret, as_bytes(std::string(64, 'a') + "\n")));

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
+#include "aftune/receipt/tiny_receipt_testing.h"
 #include "aftune/serve/tiny_server_testing.h"
 
 namespace aftune::audit {
@@ -195,6 +197,44 @@ TEST(ReceiptAudit, AnotherModelThanTheStatedOneIsFoundWithoutReplay) {
   EXPECT_EQ(verdict.outcome, Outcome::kReject);
   EXPECT_EQ(verdict.findings.front().check, receipt::ReceiptCheck::kModelRoot);
   EXPECT_TRUE(verdict.blocks.empty());
+}
+
+TEST(ReceiptAudit, AFolderWithTheWeightsButOtherFilesBesideThemIsFound) {
+  const std::function<void(receipt::ServedModel&)> changes[] = {
+      [](receipt::ServedModel& model) { model.folder.config.rms_norm_eps *= 2; },
+      [](receipt::ServedModel& model) { model.companions.front().sha256.bytes[0] ^= 1; },
+      [](receipt::ServedModel& model) { model.chat = receipt::ChatTemplate::kLlama3; },
+      [](receipt::ServedModel& model) { model.eos.push_back(250); }};
+  for (const auto& change : changes) {
+    Served served;
+    change(served.model.model);
+    ReceiptAuditRequest request = served.request();
+    request.all = true;
+    const ReceiptVerdict verdict = served.audit(request);
+    EXPECT_EQ(verdict.outcome, Outcome::kReject);
+    ASSERT_FALSE(verdict.findings.empty());
+    EXPECT_EQ(verdict.findings.front().check, receipt::ReceiptCheck::kModelRoot);
+  }
+}
+
+TEST(ReceiptAudit, ASaltedRootWithoutItsSaltIsInconclusive) {
+  serve::Ask ask = audited_ask();
+  ask.seed = 77;  // the server's secret is not needed
+  Served served({1, 1}, ask);
+  receipt::Receipt& receipt = served.given.receipt;
+  receipt.statement.model_salted = true;
+  receipt.statement.model_root =
+      trace::model_root(served.model.tensors, crypto::sha256(as_bytes("salt")));
+  receipt.body.statement = receipt.statement.digest();
+  receipt.body.position = 1;
+  receipt::testing::log_anew(served.given);
+  ReceiptAuditRequest request = served.request();
+  request.all = true;
+  request.openings.reset();
+  const ReceiptVerdict verdict = served.audit(request);
+  EXPECT_EQ(verdict.outcome, Outcome::kInconclusive) << told(verdict);
+  ASSERT_EQ(verdict.unchecked.size(), 1U);
+  EXPECT_NE(verdict.unchecked[0].find("salt"), std::string::npos);
 }
 
 TEST(ReceiptAudit, StatementSaysWhatWasChecked) {

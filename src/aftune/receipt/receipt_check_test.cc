@@ -122,10 +122,12 @@ TEST(ReceiptCheck, ComparesWithWhatTheClientKnows) {
 
 TEST(ReceiptCheck, APromptThatFillsTheModelIsFound) {
   Presented presented = tiny_presented();
-  presented.receipt.statement.architecture.max_positions = 2;
-  presented.receipt.body.statement = presented.receipt.statement.digest();
-  log_anew(presented);
-  EXPECT_EQ(named(check_receipt(presented, by_server())), "finish ");
+  for (const std::uint32_t positions : {2U, 1U}) {
+    presented.receipt.statement.architecture.max_positions = positions;
+    presented.receipt.body.statement = presented.receipt.statement.digest();
+    log_anew(presented);
+    EXPECT_EQ(named(check_receipt(presented, by_server())), "finish ");
+  }
 }
 
 }  // namespace

@@ -4,7 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "aftune/model/adapter_folder.h"
+#include "aftune/trace/adapter_start.h"
 #include "aftune/trace/finished_run_testing.h"
 
 namespace aftune::trace {
@@ -143,6 +146,36 @@ TEST(AdapterRun, AnotherBaseIsRefused) {
   EXPECT_NE(done.error().what.find("the contract has"), std::string::npos) << done.error().what;
 }
 
+TEST(AdapterRun, ABaseOfAnotherArchitectureIsRefused) {
+  const TinyJob job(with_adapters);
+  ASSERT_TRUE(AdapterStart::open(job.contract(), job.model(), {}, std::nullopt));
+  Contract other = job.contract();
+  other.architecture.rms_norm_eps *= 2;  // of no tensor, so in no root
+  const auto start = AdapterStart::open(other, job.model(), {}, std::nullopt);
+  ASSERT_FALSE(start);
+  EXPECT_NE(start.error().what.find("another architecture"), std::string::npos);
+}
+
+TEST(AdapterRun, ABaseThatChangesWhileItIsReadIsNoted) {
+  const TinyJob job(with_adapters);
+  const AdapterStart start =
+      must(AdapterStart::open(job.contract(), job.model(), {}, std::nullopt));
+  {
+    std::fstream file(job.model() / "model.safetensors",
+                      std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-1, std::ios::end);
+    file.put('x');
+  }
+  bool noted = false;
+  for (std::uint32_t block = 0; block < 2; ++block) {
+    const auto frozen = start.frozen(block);
+    const auto first = start.first(block);
+    noted = noted || (!frozen && frozen.error().code == Code::kCorrupt);
+    noted = noted || (!first && first.error().code == Code::kCorrupt);
+  }
+  EXPECT_TRUE(noted);
+}
+
 /// Trains in another process that ends without any clean-up after `step`.
 void train_and_die(const TinyJob& job, std::uint64_t step) {
   const pid_t child = ::fork();
@@ -218,6 +251,14 @@ TEST(AdapterRun, AnotherFirstAdapterIsRefused) {
   EXPECT_EQ(done.error().code, Code::kCorrupt);
   EXPECT_NE(done.error().what.find("has root"), std::string::npos) << done.error().what;
   EXPECT_FALSE(second.train({})) << "no folder";
+  // One of fewer modules.
+  other.lora.target_modules = {"q_proj"};
+  std::erase_if(other.tensors,
+                [](const auto& one) { return one.first.find("down_proj") != std::string::npos; });
+  must(model::write_adapter_folder(temp / "smaller", other.lora, other.tensors));
+  const auto smaller = second.train(temp / "smaller");
+  ASSERT_FALSE(smaller);
+  EXPECT_NE(smaller.error().what.find("other tensors"), std::string::npos) << smaller.error().what;
 }
 
 }  // namespace

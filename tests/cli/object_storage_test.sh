@@ -14,18 +14,7 @@ command -v radosgw >/dev/null || { echo "skipped: radosgw is not installed (tool
 work=$(mktemp -d)
 trap '"$root/tools/radosgw" stop "$work/server" 2>/dev/null || true; rm -rf "$work"' EXIT
 
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
-# Expects an exit code and a text in what the command says.
-expect() {
-  local code=$1 text=$2 status=0
-  shift 2
-  "$@" >"$work/out" 2>&1 || status=$?
-  [[ $status == "$code" ]] || fail "exit code of $*: is $status, expected $code: $(cat "$work/out")"
-  grep -qF -- "$text" "$work/out" || fail "no \"$text\" from $*: $(cat "$work/out")"
-}
+source "${BASH_SOURCE[0]%/*}/expect.sh"
 request() { "$root/tools/s3_request.py" "$@"; }
 
 "$root/tools/radosgw" start "$work/server"

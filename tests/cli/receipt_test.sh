@@ -10,18 +10,7 @@ tiny=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../examples/tiny" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
-# Expects an exit code and a text in what the command says.
-expect() {
-  local code=$1 text=$2 status=0
-  shift 2
-  "$@" >"$work/out" 2>&1 || status=$?
-  [[ $status == "$code" ]] || fail "exit code of $*: is $status, expected $code: $(cat "$work/out")"
-  grep -qF -- "$text" "$work/out" || fail "no \"$text\" from $*: $(cat "$work/out")"
-}
+source "${BASH_SOURCE[0]%/*}/expect.sh"
 
 cd "$work"
 "$tiny/run.sh" t >/dev/null 2>&1

@@ -11,18 +11,7 @@ work=$(mktemp -d)
 server=''
 trap '[[ ! $server ]] || kill -9 "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
 
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
-# Expects an exit code and a text in what the command says.
-expect() {
-  local code=$1 text=$2 status=0
-  shift 2
-  "$@" >"$work/out" 2>&1 || status=$?
-  [[ $status == "$code" ]] || fail "exit code of $*: is $status, expected $code: $(cat "$work/out")"
-  grep -qF -- "$text" "$work/out" || fail "no \"$text\" from $*: $(cat "$work/out")"
-}
+source "${BASH_SOURCE[0]%/*}/expect.sh"
 # serve OPTIONS...: sets server, url.
 serve() {
   : >serve.out

@@ -5,13 +5,15 @@
     make_tokenizer_golden.py                              # all of them, and examples/tiny/tokenizer.json
     make_tokenizer_golden.py --for TOKENIZER.json --out FOLDER
 
-The first form trains one small byte-level BPE for each family's set-up on the text below; the same
-version of `tokenizers` writes the same bytes. The second writes the same cases for a given
+The first form trains one small BPE for each family's set-up on the text below; the same
+version of `tokenizers` writes the same bytes. What it makes of the files in ../shared/data, where they are, goes into
+real_text.json as digests. The second writes the same cases for a given
 tokenizer into FOLDER; the C++ test reads that folder too if AFTUNE_TOKENIZER_GOLDEN names it.
 Needs PyPI's `tokenizers` (written with 0.23).
 """
 
 import argparse
+import hashlib
 import json
 import pathlib
 import random
@@ -97,10 +99,16 @@ POOL = (list("abehtrsnimlo  \t\n'.,-_0193SEIT") + ["\r\n", "\u00e9", "e\u0301", 
         "'s", "'ll", "'T", "the ", " and", "in", "er", "<|endoftext|>", "<|im_start|>", "[MASK]", "whole", "<pad>", "::", "Caf\u00e9X"])
 
 
-def texts():
+# Of tokenizers that spell a space as U+2581, and characters without a token as bytes.
+MARKED = ["\u2581", "\u2581a \u2581b", " \u2581 ", "a\u2581\u2581b", "<s>", "<s>a", "a<s>b", " <s> a </s> ", "<s><s>x", "<unk>", "a <unk>b",
+          "<0x41>", "<0x0A>\n", "\u2581<s>", "<s>\u2581", "\n<s>\n", "x[MASK] [MASK]y", "\u4e00\u4e8c\u4e09", "\U0001f600\U0001f600 \U0001f600",
+          "e\u0301\u0302 \u00e9", "\x00\x7f\u0080", "whole<pad>whole", "  <s>  ", "a  b   c    d"]
+
+
+def texts(marked=False):
     """All cases; long ones as (part, repetitions)."""
     chance = random.Random(20240607)
-    cases = [(text, 1) for text in TRICKY]
+    cases = [(text, 1) for text in TRICKY + (MARKED if marked else [])]
     for _ in range(120):
         cases.append(("".join(chance.choice(POOL) for _ in range(chance.randint(5, 40))), 1))
     letters = "".join(chance.choice("etaoinshr") for _ in range(700))
@@ -112,19 +120,25 @@ def id_lists(count):
     return [[chance.randrange(count) for _ in range(size)] for size in (0, 1, 2, 3, 5, 8, 40, 200)]
 
 
-def encodings(path):
+def ids_of_words(tokenizer):
+    return tokenizer.encode("the river", add_special_tokens=False).ids
+
+
+def encodings(path, marked=False):
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     encode, decode = [], []
-    for part, times in texts():
+    for part, times in texts(marked):
         ids = tokenizer.encode(part * times, add_special_tokens=False).ids
         encode.append({"part": part, "times": times, "ids": ids})
         decode.append(ids)
     count = tokenizer.get_vocab_size(with_added_tokens=True)
+    bytes_of_text = [tokenizer.token_to_id(f"<0x{byte:02X}>") for byte in "h\u00e9\u20ac".encode()] if marked else []
+    runs = [bytes_of_text, bytes_of_text[:-1], bytes_of_text[1:], bytes_of_text[2:] + ids_of_words(tokenizer) + bytes_of_text[:3]]
     decoded = [{"ids": ids, "text": tokenizer.decode(ids, skip_special_tokens=False),
                 "without_special": tokenizer.decode(ids, skip_special_tokens=True)}
-               for ids in decode[:90] + id_lists(count)]
+               for ids in decode[:90] + id_lists(count) + ((decode[len(TRICKY):len(TRICKY) + len(MARKED)] + runs) if marked else [])]
     return {"_comment": "made by tests/golden/make_tokenizer_golden.py: what Hugging Face tokenizers encodes (part repeated "
                         "`times` times) and decodes, tokenizer " + path.name, "vocab_size": count, "encode": encode, "decode": decoded}
 
@@ -197,6 +211,74 @@ def odd():
     return tokenizer
 
 
+SPECIAL = ["<unk>", "<s>", "</s>"]
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+
+
+def marked(vocab_size, normalizer=None, pre_tokenizer=None, strip=True, added=()):
+    """As files converted from SentencePiece: trained on words, used on whole texts; bytes are tokens and not added ones."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="always", split=True)
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=SPECIAL + BYTES, show_progress=False, min_frequency=1,
+                                  limit_alphabet=72)
+    tokenizer.train_from_iterator(TEXT.splitlines(keepends=True), trainer)
+    steps = [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]
+    tokenizer.decoder = decoders.Sequence(steps + ([decoders.Strip(" ", 1, 0)] if strip else []))
+    value = json.loads(tokenizer.to_str())
+    value["added_tokens"] = [token for token in value["added_tokens"] if token["content"] in SPECIAL]
+    value["pre_tokenizer"] = None
+    tokenizer = Tokenizer.from_str(json.dumps(value))
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    if pre_tokenizer:
+        tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.add_tokens(list(added))
+    return tokenizer
+
+
+def prepend_and_replace():
+    return normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+
+
+def llama2():
+    return marked(700, normalizer=prepend_and_replace())
+
+
+def mistral():
+    return marked(640, pre_tokenizer=pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="first", split=False))
+
+
+def marked_words():
+    """What the families leave out: words apart, every piece marked, added tokens of every kind, nothing taken away at the start."""
+    return marked(560, pre_tokenizer=pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="always", split=True), strip=False,
+                  added=[AddedToken("[MASK]", lstrip=True, normalized=False), AddedToken("whole", single_word=True),
+                         AddedToken("<pad>", rstrip=True, normalized=False, special=True), AddedToken("abc", normalized=True)])
+
+
+def marked_added():
+    """Added tokens whose contents the normalizer changes."""
+    return marked(560, normalizer=prepend_and_replace(),
+                  added=[AddedToken("whole", normalized=True), AddedToken("the river", normalized=True),
+                         AddedToken("<pad>", normalized=True, special=True), AddedToken("[MASK]", lstrip=True, rstrip=True, normalized=False)])
+
+
+def real_text(folder):
+    """The ids of real texts, too many to be written down."""
+    shared = HERE.parent.parent.parent / "shared" / "data"
+    news = [json.loads(line)["prompt"] for line in (shared / "agnews-valid.jsonl").read_text(encoding="utf-8").splitlines()[:300]]
+    plays = (shared / "tinyshakespeare.txt").read_text(encoding="utf-8")[:60000]
+    cases = []
+    for path in sorted(folder.glob("*.tokenizer.json")):
+        tokenizer = Tokenizer.from_file(str(path))
+        for name, parts in (("agnews-valid.jsonl", news), ("tinyshakespeare.txt", [plays])):
+            ids = [tokenizer.encode(part, add_special_tokens=False).ids for part in parts]
+            text = "".join("".join(f"{i}\n" for i in each) + "\n" for each in ids)
+            cases.append({"tokenizer": path.name.split(".")[0], "file": name, "texts": len(parts), "tokens": sum(map(len, ids)),
+                          "sha256": hashlib.sha256(text.encode()).hexdigest()})
+    return {"_comment": "made by tests/golden/make_tokenizer_golden.py: SHA-256 of the ids of the first 300 rows' prompts, or of the first 60000 "
+                        "characters; each id and a newline, and another newline behind each text", "cases": cases}
+
+
 def legacy(value):
     """As old files are written: merges as strings, no type of the model."""
     value["model"]["merges"] = [" ".join(pair) for pair in value["model"]["merges"]]
@@ -220,6 +302,11 @@ def main():
         value = json.loads(make().to_str())
         write_json(path, legacy(value) if make is gpt2 else value)
         write_json(arguments.out / f"{make.__name__}.encodings.json", encodings(path))
+    for make in (llama2, mistral, marked_words, marked_added):
+        path = arguments.out / f"{make.__name__}.tokenizer.json"
+        write_json(path, json.loads(make().to_str()))
+        write_json(arguments.out / f"{make.__name__}.encodings.json", encodings(path, marked=True))
+    write_json(arguments.out / "real_text.json", real_text(arguments.out))
     if arguments.out == HERE / "tokenizer":
         tiny = HERE.parent.parent / "examples" / "tiny" / "tokenizer.json"
         tiny.parent.mkdir(parents=True, exist_ok=True)

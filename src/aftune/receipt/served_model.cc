@@ -63,6 +63,11 @@ Result<ServedModel> open_served_model(const Path& path) {
   AFTUNE_TRY(model::ModelFolder folder, model::open_model_folder(path));
   AFTUNE_TRY(text::Tokenizer tokenizer,
              text::Tokenizer::load(path / "tokenizer.json").in((path / "tokenizer.json").string()));
+  if (!tokenizer.decodes_in_pieces()) {
+    return Error{Code::kUnsupported,
+                 fmt::format("{}: a decoder with ByteFallback is not supported for served answers",
+                             (path / "tokenizer.json").string())};
+  }
   ServedModel out{std::move(folder), std::move(tokenizer), {}, ChatTemplate::kNone, {}};
   for (const std::string& name : model::companions_of(path)) {
     trace::BoundFile file{name, 0, {}};

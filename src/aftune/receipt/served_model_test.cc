@@ -65,5 +65,18 @@ TEST(ServedModel, RefusesAFolderWithoutATokenizer) {
   EXPECT_NE(model.error().what.find("tokenizer.json"), std::string::npos) << model.error().what;
 }
 
+TEST(ServedModel, RefusesATokenizerWhoseTextsCannotBeJoined) {
+  const TempFolder root;
+  const Path folder = make_tiny_model(root, "m");
+  const auto marked = read_text_file(
+      Path(AFTUNE_SOURCE_DIR) / "tests/golden/tokenizer/llama2.tokenizer.json", 1 << 20);
+  ASSERT_TRUE(marked) << marked.error().what;
+  ASSERT_TRUE(write_file(folder / "tokenizer.json", as_bytes(*marked)));
+  const auto model = open_served_model(folder);
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, Code::kUnsupported);
+  EXPECT_NE(model.error().what.find("ByteFallback"), std::string::npos) << model.error().what;
+}
+
 }  // namespace
 }  // namespace aftune::receipt

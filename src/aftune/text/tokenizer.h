@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Byte-level BPE as Hugging Face's tokenizer.json states it. What is supported, and the exact
-// rules: docs/formats/tokenizer.md.
+// BPE of bytes or of characters as Hugging Face's tokenizer.json states it. What is supported, and
+// the exact rules: docs/formats/tokenizer.md.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,10 @@ class Tokenizer {
   /// if `skip_special`. Errors: kInvalidInput for an unknown id.
   [[nodiscard]] Result<std::string> decode(std::span<const std::int32_t> ids,
                                            bool skip_special) const;
+
+  /// Whether texts decoded one after the other make the text of all ids, but for a character that
+  /// is cut: not where the decoder takes spaces away from the beginning of each.
+  [[nodiscard]] bool decodes_in_pieces() const;
 
   [[nodiscard]] std::int32_t vocab_size() const;
   /// The id of a token spelt exactly so, or -1.

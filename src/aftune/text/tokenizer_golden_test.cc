@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <set>
 
+#include "aftune/base/check.h"
 #include "aftune/codec/json.h"
+#include "aftune/crypto/sha256.h"
 #include "aftune/text/tokenizer.h"
 
 namespace aftune::text {
@@ -45,7 +47,7 @@ void for_each_golden(Check check) {
       ++seen;
     }
   }
-  EXPECT_GE(seen, 5u);
+  EXPECT_GE(seen, 9u);
 }
 
 std::vector<std::int32_t> ids_of(const Json& item) {
@@ -95,6 +97,52 @@ TEST(TokenizerGolden, CasesTellTheFamiliesApart) {
     ++count;
   });
   EXPECT_EQ(shapes.size(), count);
+}
+
+/// The texts of a file in ../shared/data that real_text.json speaks of; none if it is not there.
+std::vector<std::string> real_texts(const std::string& file) {
+  const auto whole =
+      read_text_file(Path(AFTUNE_SOURCE_DIR) / "../shared/data" / file, std::uint64_t{1} << 30);
+  if (!whole) return {};
+  if (!file.ends_with(".jsonl")) return {whole->substr(0, 60000)};
+  std::vector<std::string> out;
+  for (std::size_t at = 0; out.size() < 300 && at < whole->size();) {
+    const std::size_t end = whole->find('\n', at);
+    const auto row = codec::parse_json(std::string_view(*whole).substr(at, end - at), {});
+    AFTUNE_CHECK(row.has_value(), "a row is no JSON");
+    out.push_back(*row->find("prompt")->string());
+    at = end + 1;
+  }
+  return out;
+}
+
+TEST(TokenizerGolden, EncodesRealTextAsHuggingFace) {
+  const auto text = read_text_file(kGolden / "real_text.json", 1 << 20);
+  ASSERT_TRUE(text);
+  const auto cases = codec::parse_json(*text, {});
+  ASSERT_TRUE(cases) << cases.error().what;
+  std::size_t seen = 0;
+  for (const Json& item : *cases->find("cases")->array()) {
+    const std::string name = *item.find("tokenizer")->string();
+    const std::vector<std::string> texts = real_texts(*item.find("file")->string());
+    if (texts.empty()) continue;
+    ASSERT_EQ(texts.size(), static_cast<std::size_t>(*item.find("texts")->integer()));
+    const auto tokenizer = Tokenizer::load(kGolden / (name + ".tokenizer.json"));
+    ASSERT_TRUE(tokenizer);
+    std::string lines;
+    std::int64_t tokens = 0;
+    for (const std::string& each : texts) {
+      const auto ids = tokenizer->encode(each);
+      ASSERT_TRUE(ids);
+      for (const std::int32_t id : *ids) lines += std::to_string(id) + "\n";
+      lines += "\n";
+      tokens += static_cast<std::int64_t>(ids->size());
+    }
+    EXPECT_EQ(tokens, *item.find("tokens")->integer()) << name;
+    EXPECT_EQ(crypto::sha256(as_bytes(lines)).hex(), *item.find("sha256")->string()) << name;
+    ++seen;
+  }
+  if (seen == 0) GTEST_SKIP() << "../shared/data is not here";
 }
 
 TEST(TokenizerGolden, TheTinyExampleIsTheCommittedOne) {

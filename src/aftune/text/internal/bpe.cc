@@ -7,6 +7,7 @@
 
 #include "aftune/base/check.h"
 #include "aftune/text/internal/byte_alphabet.h"
+#include "aftune/text/internal/utf8.h"
 
 namespace aftune::text {
 
@@ -74,13 +75,20 @@ class Bpe::Merging {
 
 void Bpe::encode(std::string_view piece, std::vector<std::int32_t>& ids) const {
   AFTUNE_CHECK(piece.size() < (std::size_t{1} << 30), "piece too long");
+  const bool bytes = alphabet_ == Alphabet::kBytes;
   if (ignore_merges_) {
-    if (const std::int32_t id = id_of(spell_bytes(piece)); id >= 0) {
+    const std::int32_t id = bytes ? id_of(spell_bytes(piece)) : id_of(piece);
+    if (id >= 0) {
       ids.push_back(id);
       return;
     }
   }
-  std::vector<Symbol> symbols = symbols_of(piece);
+  std::vector<Symbol> symbols;
+  for (const std::int32_t id : bytes ? ids_of_bytes(piece) : ids_of_characters(piece)) {
+    const auto at = static_cast<std::uint32_t>(symbols.size());
+    symbols.push_back({id, at == 0 ? Symbol::kNone : at - 1, at + 1});
+  }
+  if (!symbols.empty()) symbols.back().next = Symbol::kNone;
   Merging(*this, symbols).run();
   for (const Symbol& symbol : symbols) {
     if (!symbol.gone) ids.push_back(symbol.id);
@@ -100,23 +108,34 @@ const Bpe::Merge* Bpe::find_merge(std::int32_t left, std::int32_t right) const {
   return &*first;
 }
 
-std::vector<Bpe::Symbol> Bpe::symbols_of(std::string_view piece) const {
-  std::vector<Symbol> symbols;
-  symbols.reserve(piece.size());
+std::vector<std::int32_t> Bpe::ids_of_bytes(std::string_view piece) const {
+  std::vector<std::int32_t> ids;
+  ids.reserve(piece.size());
   bool after_unknown = false;
   for (const char c : piece) {
-    std::int32_t id = byte_ids_[static_cast<std::uint8_t>(c)];
+    const std::int32_t id = byte_ids_[static_cast<std::uint8_t>(c)];
     const bool unknown = id < 0;
-    if (unknown) {
-      if (unk_id_ < 0 || (fuse_unk_ && after_unknown)) continue;
-      id = unk_id_;
-    }
+    const bool left_out = unknown && (unk_id_ < 0 || (fuse_unk_ && after_unknown));
+    if (!left_out) ids.push_back(unknown ? unk_id_ : id);
     after_unknown = unknown;
-    const auto at = static_cast<std::uint32_t>(symbols.size());
-    symbols.push_back({id, at == 0 ? Symbol::kNone : at - 1, at + 1});
   }
-  if (!symbols.empty()) symbols.back().next = Symbol::kNone;
-  return symbols;
+  return ids;
+}
+
+/// All bytes have tokens, so that no character is unknown.
+std::vector<std::int32_t> Bpe::ids_of_characters(std::string_view piece) const {
+  std::vector<std::int32_t> ids;
+  ids.reserve(piece.size());
+  for (std::size_t at = 0, length = 0; at < piece.size(); at += length) {
+    length = utf8_step(piece, at).length;
+    const std::string_view character = piece.substr(at, length);
+    if (const std::int32_t id = id_of(character); id >= 0) {
+      ids.push_back(id);
+      continue;
+    }
+    for (const char c : character) ids.push_back(byte_ids_[static_cast<std::uint8_t>(c)]);
+  }
+  return ids;
 }
 
 }  // namespace aftune::text

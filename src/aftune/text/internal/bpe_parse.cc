@@ -8,6 +8,7 @@
 #include "aftune/text/internal/bpe.h"
 #include "aftune/text/internal/byte_alphabet.h"
 #include "aftune/text/internal/component.h"
+#include "aftune/text/internal/fallback_decoder.h"
 
 namespace aftune::text {
 namespace {
@@ -21,13 +22,17 @@ Result<bool> optional_flag(JsonReader& reader, std::string_view name) {
 }
 
 /// Features that this build has only in their switched-off form.
-Status refuse_variants(JsonReader& model) {
+Status refuse_variants(JsonReader& model, Alphabet alphabet) {
   const auto unsupported = [&](std::string_view name) {
     return Error{Code::kUnsupported, fmt::format("{}.{}: not supported", model.path(), name)};
   };
   if (model.has("type")) AFTUNE_TRY(expect_type(model, "BPE"));
   AFTUNE_TRY(const bool byte_fallback, optional_flag(model, "byte_fallback"));
-  if (byte_fallback) return unsupported("byte_fallback");
+  if (byte_fallback != (alphabet == Alphabet::kCharacters)) {
+    return Error{Code::kUnsupported,
+                 fmt::format("{}.byte_fallback: {} beside this decoder is not supported",
+                             model.path(), byte_fallback)};
+  }
   if (model.has("dropout")) {
     AFTUNE_TRY(const Json* dropout, model.any("dropout"));
     const bool zero = (dropout->integer() && *dropout->integer() == 0) ||
@@ -45,9 +50,10 @@ Status refuse_variants(JsonReader& model) {
 
 }  // namespace
 
-Result<Bpe> Bpe::parse(JsonReader model) {
+Result<Bpe> Bpe::parse(JsonReader model, Alphabet alphabet) {
   Bpe bpe;
-  AFTUNE_TRY(refuse_variants(model));
+  bpe.alphabet_ = alphabet;
+  AFTUNE_TRY(refuse_variants(model, alphabet));
   AFTUNE_TRY(bpe.fuse_unk_, optional_flag(model, "fuse_unk"));
   AFTUNE_TRY(bpe.ignore_merges_, optional_flag(model, "ignore_merges"));
   AFTUNE_TRY(bpe.read_vocab(model));
@@ -77,8 +83,22 @@ Status Bpe::read_vocab(JsonReader& model) {
     }
     vocab_.emplace_hint(vocab_.end(), token, static_cast<std::int32_t>(*id.integer()));
   }
+  return read_bytes(model.path());
+}
+
+Status Bpe::read_bytes(const std::string& path) {
   for (unsigned b = 0; b < 256; ++b) {
-    byte_ids_[b] = id_of(character_of_byte(static_cast<std::uint8_t>(b)));
+    const auto byte = static_cast<std::uint8_t>(b);
+    if (alphabet_ == Alphabet::kBytes) {
+      byte_ids_[b] = id_of(character_of_byte(byte));
+      continue;
+    }
+    byte_ids_[b] = id_of(token_of_byte(byte));
+    if (byte_ids_[b] < 0) {
+      return Error{Code::kUnsupported,
+                   fmt::format("{}.vocab: byte_fallback without {} is not supported", path,
+                               token_of_byte(byte))};
+    }
   }
   return ok();
 }

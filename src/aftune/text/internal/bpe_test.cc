@@ -6,6 +6,8 @@
 #include <chrono>
 #include <random>
 
+#include "aftune/text/internal/fallback_decoder.h"
+
 namespace aftune::text {
 namespace {
 
@@ -48,6 +50,37 @@ TEST(Bpe, UnknownBytesVanishOrBecomeTheUnknownToken) {
   EXPECT_EQ(encode(*parse(model("[]", R"(,"unk_token":"?")")), "axyb"), (Ids{0, 7, 7, 1}));
   EXPECT_EQ(encode(*parse(model("[]", R"(,"unk_token":"?","fuse_unk":true)")), "axybx"),
             (Ids{0, 7, 1, 7}));
+}
+
+/// Characters, the 256 bytes from id 10 on, and some merges.
+Result<Bpe> parse_characters(const std::string& without = "") {
+  std::string vocab = R"("?":0,"_":1,"a":2,"\u00e9":3,"_a":4,"a\u00e9":5)";
+  for (unsigned b = 0; b < 256; ++b) {
+    const std::string token = token_of_byte(static_cast<std::uint8_t>(b));
+    if (token != without) vocab += ",\"" + token + "\":" + std::to_string(10 + b);
+  }
+  const std::string json = "{\"vocab\":{" + vocab +
+                           R"(},"merges":[["_","a"],["a","\u00e9"]],"byte_fallback":true,)"
+                           R"("unk_token":"?","fuse_unk":true})";
+  const auto value = codec::parse_json(json, {});
+  return Bpe::parse(*codec::JsonReader::open(*value, "model"), Alphabet::kCharacters);
+}
+
+TEST(Bpe, CharactersWithoutATokenBecomeTheirBytes) {
+  const auto bpe = parse_characters();
+  ASSERT_TRUE(bpe) << bpe.error().what;
+  EXPECT_EQ(encode(*bpe, "_a\u00e9"), (Ids{4, 3}));
+  EXPECT_EQ(encode(*bpe, "a\u00e9"), (Ids{5}));
+  EXPECT_EQ(encode(*bpe, "\u20aca"), (Ids{10 + 0xe2, 10 + 0x82, 10 + 0xac, 2}));
+  EXPECT_EQ(encode(*bpe, "a\nb"), (Ids{2, 10 + '\n', 10 + 'b'}));
+  EXPECT_EQ(encode(*bpe, ""), Ids{});
+}
+
+TEST(Bpe, FallbackNeedsEveryByte) {
+  const auto bpe = parse_characters("<0x7F>");
+  ASSERT_FALSE(bpe);
+  EXPECT_EQ(bpe.error().code, Code::kUnsupported);
+  EXPECT_NE(bpe.error().what.find("<0x7F>"), std::string::npos) << bpe.error().what;
 }
 
 TEST(Bpe, RefusesMalformedModels) {

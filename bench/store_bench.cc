@@ -2,8 +2,10 @@
 // store_bench RUN_FOLDER: what the encodings of docs/formats/store.md save on a real run, and how
 // fast. Takes the states of the last two stored step blocks and the edges of the last step, by
 // kind. Prints a table in Markdown. Sizes are of whole objects; rates are bytes of decoded objects
-// a second of one thread and of two, in memory, for what the recorder chooses.
+// a second of one thread's processor time and of two threads by the clock, in memory, for what the
+// recorder chooses.
 #include <fmt/format.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,6 +34,27 @@ double seconds_of(const std::function<void()>& body) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Of the calling thread alone: what others do beside it counts little.
+double processor_seconds_of(const std::function<void()>& body) {
+  const auto now = [] {
+    timespec time{};
+    (void)::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  };
+  const double start = now();
+  body();
+  return now() - start;
+}
+
+/// The recorder's candidates for elements of this type.
+std::vector<trace::Form> forms_of(Dtype dtype, bool has_base) {
+  if (element_size(dtype) == 2) return {{Encoding::kHalves}};
+  if (!has_base) return {{Encoding::kPlanes}};
+  return {{Encoding::kPlanes},
+          {Encoding::kDelta, trace::Scale::kPlain},
+          {Encoding::kDelta, trace::Scale::kByExponent}};
+}
+
 /// Bytes of one kind of object, over all that were taken.
 struct Sums {
   std::uint64_t objects = 0, plain = 0, zstd = 0, planes = 0, delta = 0, scaled = 0, chosen = 0;
@@ -50,17 +73,18 @@ class Bench {
   Bench(const Bench&) = delete;
   Bench& operator=(const Bench&) = delete;
 
-  Status add(const std::string& kind, Bytes plain, Bytes base) {
+  Status add(const std::string& kind, Dtype dtype, Bytes plain, Bytes base) {
     Sums& sums = sums_[kind];
+    const std::vector<trace::Form> forms = forms_of(dtype, !base.empty());
     ++sums.objects;
     sums.plain += plain.size();
     add_zstd(plain, sums);
-    sums.planes += size_of({Encoding::kPlanes}, plain, base);
+    sums.planes += size_of(forms.front(), plain, base);
     if (!base.empty()) {
       sums.delta += size_of({Encoding::kDelta, trace::Scale::kPlain}, plain, base);
       sums.scaled += size_of({Encoding::kDelta, trace::Scale::kByExponent}, plain, base);
     }
-    return add_chosen(plain, base, sums);
+    return add_chosen(forms, plain, base, sums);
   }
 
   void print() const {
@@ -90,7 +114,7 @@ class Bench {
 
   /// In pieces of a chunk, as large as the encodings' own.
   void add_zstd(Bytes plain, Sums& sums) {
-    sums.zstd_seconds += seconds_of([&] {
+    sums.zstd_seconds += processor_seconds_of([&] {
       for (std::size_t at = 0; at < plain.size(); at += trace::kChunkBytes) {
         const Bytes piece = plain.subspan(at, std::min(trace::kChunkBytes, plain.size() - at));
         out_.clear();
@@ -115,12 +139,9 @@ class Bench {
     return size;
   }
 
-  trace::Form encode(Bytes plain, Bytes base, ThreadPool* pool) {
-    constexpr trace::Form kWords[] = {{Encoding::kPlanes},
-                                      {Encoding::kDelta, trace::Scale::kPlain},
-                                      {Encoding::kDelta, trace::Scale::kByExponent}};
-    const trace::Form chosen =
-        trace::choose_form(plain, base, std::span(kWords).first(base.empty() ? 1 : 3));
+  trace::Form encode(const std::vector<trace::Form>& forms, Bytes plain, Bytes base,
+                     ThreadPool* pool) {
+    const trace::Form chosen = trace::choose_form(plain, base, forms);
     out_.clear();
     if (chosen.encoding == Encoding::kRaw) {
       append(out_, plain);
@@ -144,16 +165,16 @@ class Bench {
     return trace::decode_object(header, file, pool, plain);
   }
 
-  Status add_chosen(Bytes plain, Bytes base, Sums& sums) {
+  Status add_chosen(const std::vector<trace::Form>& forms, Bytes plain, Bytes base, Sums& sums) {
     out_.reserve(plain.size() + plain.size() / 4);
     trace::Form chosen;
-    sums.encode_1 += seconds_of([&] { chosen = encode(plain, base, nullptr); });
-    sums.encode_2 += seconds_of([&] { chosen = encode(plain, base, &pool_); });
+    sums.encode_1 += processor_seconds_of([&] { chosen = encode(forms, plain, base, nullptr); });
+    sums.encode_2 += seconds_of([&] { chosen = encode(forms, plain, base, &pool_); });
     sums.chosen += out_.size();
     AFTUNE_TRY(write_file(scratch_, out_));
     ByteBuffer back(plain.size());
     Status one = ok(), two = ok();
-    sums.decode_1 += seconds_of([&] { one = decode(chosen, base, back, nullptr); });
+    sums.decode_1 += processor_seconds_of([&] { one = decode(chosen, base, back, nullptr); });
     sums.decode_2 += seconds_of([&] { two = decode(chosen, base, back, &pool_); });
     AFTUNE_TRY(std::move(one));
     AFTUNE_TRY(std::move(two));
@@ -187,7 +208,7 @@ Status add_states(const trace::Contract& contract, const trace::Openings& openin
     for (const trace::StateTensor& tensor : trace::state_tensors(contract, block)) {
       const bool alone = !earlier || tensor.role == trace::Role::kFirst;
       const Bytes base = alone ? Bytes() : trace::state_view(*earlier, tensor).bytes;
-      AFTUNE_TRY(bench.add(std::string(trace::role_name(tensor.role)),
+      AFTUNE_TRY(bench.add(std::string(trace::role_name(tensor.role)), tensor.spec.dtype,
                            trace::state_view(state, tensor).bytes, base));
     }
   }
@@ -202,7 +223,7 @@ Status add_edges(const trace::Contract& contract, const trace::Openings& opening
     if (!openings.has(list.edges[i])) continue;
     AFTUNE_TRY(const Tensor edge, openings.edge(places[i], list, i));
     const bool activation = places[i].id.kind == train::EdgeKind::kActivation;
-    AFTUNE_TRY(bench.add(activation ? "activation" : "gradient", edge.bytes(), {}));
+    AFTUNE_TRY(bench.add(activation ? "activation" : "gradient", edge.dtype(), edge.bytes(), {}));
   }
   return ok();
 }

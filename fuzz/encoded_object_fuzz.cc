@@ -35,8 +35,9 @@ Result<ByteBuffer> decode(const Path& path, trace::Encoding encoding, trace::Obj
 
 bool decode_one(Bytes input) {
   constexpr trace::Encoding kNames[] = {trace::Encoding::kZst, trace::Encoding::kPlanes,
-                                        trace::Encoding::kDelta, trace::Encoding::kRaw};
-  const trace::Encoding encoding = kNames[take_byte(input) % 4];
+                                        trace::Encoding::kDelta, trace::Encoding::kHalves,
+                                        trace::Encoding::kRaw};
+  const trace::Encoding encoding = kNames[take_byte(input) % 5];
   trace::ObjectHeader header;
   const auto plain = decode(put_scratch("object", input), encoding, header);
   if (!plain) return false;

@@ -249,8 +249,9 @@ void make_encoded_objects(const Path& root) {
   }
   const std::pair<trace::Encoding, const char*> names[] = {{trace::Encoding::kZst, "zst"},
                                                            {trace::Encoding::kPlanes, "planes"},
-                                                           {trace::Encoding::kDelta, "delta"}};
-  for (char choice = 0; choice < 3; ++choice) {
+                                                           {trace::Encoding::kDelta, "delta"},
+                                                           {trace::Encoding::kHalves, "halves"}};
+  for (char choice = 0; choice < 4; ++choice) {
     const auto& [encoding, name] = names[static_cast<std::size_t>(choice)];
     trace::ObjectHeader header{encoding, 0, plain.size(), {}};
     if (encoding == trace::Encoding::kDelta) {

@@ -21,7 +21,7 @@ Result<std::size_t> blocks_size(Encoding encoding, Bytes head, std::size_t plain
 class ChunkCodec {
  public:
   /// Appends the chunk of `plain` to `out`: lengths and blocks.
-  /// Requires: 1 to kChunkBytes bytes; whole words but for kZst; `base` of the same size for
+  /// Requires: 1 to kChunkBytes bytes; whole words of the encoding; `base` of the same size for
   /// kDelta.
   void encode(Form form, Bytes plain, Bytes base, ByteBuffer& out);
 
@@ -34,8 +34,10 @@ class ChunkCodec {
   void add_block(Bytes plain, FrameKind kind, ByteBuffer& out, std::size_t head, std::size_t index);
   Status take_block(Bytes head, std::size_t index, Bytes& blocks, std::span<std::uint8_t> plain);
   void encode_planes(Bytes plain, ByteBuffer& out, std::size_t head);
+  void encode_halves(Bytes plain, ByteBuffer& out, std::size_t head);
   void encode_delta(Scale scale, Bytes plain, Bytes base, ByteBuffer& out, std::size_t head);
   Status decode_planes(Bytes head, Bytes blocks, std::span<std::uint8_t> plain);
+  Status decode_halves(Bytes head, Bytes blocks, std::span<std::uint8_t> plain);
   Status decode_delta(Scale scale, Bytes head, Bytes blocks, std::span<std::uint8_t> plain);
 
   ZstdFrames frames_;

@@ -15,6 +15,7 @@ constexpr Form kScaled = {Encoding::kDelta, Scale::kByExponent};
 constexpr Form kCoded[] = {{Encoding::kPlanes},
                            {Encoding::kDelta},
                            {Encoding::kDelta, Scale::kByExponent},
+                           {Encoding::kHalves},
                            {Encoding::kZst}};
 
 Bytes bytes_of(const std::vector<std::uint32_t>& words) {
@@ -124,6 +125,27 @@ TEST_F(ChunkCodecTest, GivesBackEveryKindOfWord) {
   }
 }
 
+TEST_F(ChunkCodecTest, HalvesOfEveryKindAndCountComeBack) {
+  std::vector<std::uint16_t> every(65536);
+  for (std::size_t i = 0; i < every.size(); ++i) every[i] = static_cast<std::uint16_t>(i * 40503);
+  const Bytes bytes(reinterpret_cast<const std::uint8_t*>(every.data()), 2 * every.size());
+  for (const std::size_t count : {1, 2, 3, 7, 8, 15, 16, 17, 63, 1001, 65536}) {
+    expect_back({Encoding::kHalves}, bytes.first(2 * count), {}, "every half");
+  }
+}
+
+TEST_F(ChunkCodecTest, HalvesAreThePlanesOfTheUpperHalvesOfWords) {
+  const auto words = weights(5000);
+  std::vector<std::uint16_t> upper;
+  for (const std::uint32_t word : words) upper.push_back(static_cast<std::uint16_t>(word >> 16));
+  const ByteBuffer halves =
+      encode({Encoding::kHalves}, {reinterpret_cast<const std::uint8_t*>(upper.data()), 10000});
+  const ByteBuffer planes = encode({Encoding::kPlanes}, bytes_of(words));
+  // Behind the lengths: exponents and what follows them are the same blocks.
+  ASSERT_LT(halves.size(), planes.size());
+  EXPECT_TRUE(std::equal(halves.begin() + 8, halves.end(), planes.begin() + 16));
+}
+
 TEST_F(ChunkCodecTest, TextOfAnySizeComesBack) {
   for (const std::size_t size : {1, 2, 3, 5, 1023, 262143, 262144}) {
     const ByteBuffer text(size, 'x');
@@ -137,6 +159,8 @@ TEST_F(ChunkCodecTest, BytesAreThoseOfThePage) {
   EXPECT_EQ(encode({Encoding::kPlanes}, bytes_of({0x3f800102, 0xbfc00304})),
             (ByteBuffer{2,    0,    0,    0,    2,    0,    0,    0,   2, 0, 0, 0, 2, 0, 0, 0,  //
                         0x7f, 0x7f, 0x00, 0xc0, 0x01, 0x03, 0x02, 0x04}));
+  EXPECT_EQ(encode({Encoding::kHalves}, bytes_of({0xbfc03f81})),  // 3f81 lies first
+            (ByteBuffer{2, 0, 0, 0, 2, 0, 0, 0, 0x7f, 0x7f, 0x01, 0xc0}));
   // +2: two bits, 0 below the top; -1: one bit, none below
   EXPECT_EQ(encode({Encoding::kDelta}, bytes_of({0x3f800002, 0xbfbfffff}), bytes_of(base)),
             (ByteBuffer{2, 0, 0, 0, 1, 0, 0, 0, 2 * 2, 2 * 1 + 1, 0}));
@@ -173,6 +197,28 @@ TEST_F(ChunkCodecTest, LengthsThatNoBlockCanHaveAreCorrupt) {
         ASSERT_FALSE(read) << encoding_name(form.encoding) << " " << block << " " << length;
         EXPECT_EQ(read.error().code, Code::kCorrupt);
       }
+    }
+  }
+}
+
+/// Each width of a difference beside each: two are packed at a time.
+TEST_F(ChunkCodecTest, DifferencesOfAnyTwoWidthsComeBack) {
+  std::vector<std::uint32_t> words, base;
+  for (unsigned a = 0; a <= 32; ++a) {
+    for (unsigned b = 0; b <= 32; ++b) {
+      for (const unsigned bits : {a, b}) {
+        const std::uint64_t most = (std::uint64_t{1} << bits) - 1;
+        base.push_back(0x3f800000);
+        words.push_back(static_cast<std::uint32_t>(0x3f800000 + most));
+        base.push_back(0xbf800000);
+        words.push_back(static_cast<std::uint32_t>(0xbf800000 - most));
+      }
+    }
+  }
+  for (std::size_t skipped = 0; skipped < 2; ++skipped) {
+    const Bytes plain = bytes_of(words).subspan(4 * skipped);
+    for (const Form& form : {Form{Encoding::kDelta}, kScaled}) {
+      expect_back(form, plain, bytes_of(base).subspan(4 * skipped), "widths");
     }
   }
 }

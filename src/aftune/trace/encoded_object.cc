@@ -13,7 +13,8 @@
 namespace aftune::trace {
 namespace {
 
-constexpr std::size_t kSampleBytes = 16384, kMostSampleBytes = 65536;
+/// Each candidate codes a sample of this part of an object, within limits.
+constexpr std::size_t kSamplePart = 64, kSampleBytes = 8192, kMostSampleBytes = 65536;
 
 /// Chunks that are in memory at once: enough to keep all threads busy.
 std::size_t slot_count(const ThreadPool* pool) {
@@ -58,7 +59,7 @@ Status read_chunk(Encoding encoding, FileReader& file, std::size_t plain_bytes,
 }  // namespace
 
 Form choose_form(Bytes plain, Bytes base, std::span<const Form> candidates) {
-  std::size_t size = std::clamp(plain.size() / 16, kSampleBytes, kMostSampleBytes);
+  std::size_t size = std::clamp(plain.size() / kSamplePart, kSampleBytes, kMostSampleBytes);
   size = std::min(plain.size(), size - size % 4);
   const std::size_t middle = (plain.size() - size) / 2;
   const std::size_t begin = middle - middle % 4;
@@ -66,7 +67,7 @@ Form choose_form(Bytes plain, Bytes base, std::span<const Form> candidates) {
   std::size_t best_size = size - size / 50;
   ChunkCodec codec;
   for (const Form& candidate : candidates) {
-    if (plain.empty() || (candidate.encoding != Encoding::kZst && plain.size() % 4 != 0)) continue;
+    if (plain.empty() || plain.size() % word_bytes(candidate.encoding) != 0) continue;
     ByteBuffer out;
     codec.encode(candidate, plain.subspan(begin, size),
                  candidate.encoding == Encoding::kDelta ? base.subspan(begin, size) : Bytes(), out);

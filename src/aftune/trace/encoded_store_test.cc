@@ -31,6 +31,13 @@ ByteBuffer words_of(std::size_t count, unsigned seed) {
   return out;
 }
 
+/// Bytes 2 and 3 of each word: 16-bit floats.
+ByteBuffer upper_halves(Bytes words) {
+  ByteBuffer out;
+  for (std::size_t i = 2; i < words.size(); i += i % 4 == 2 ? 1 : 3) out.push_back(words[i]);
+  return out;
+}
+
 class EncodedStoreTest : public ::testing::Test {
  protected:
   Store open(ThreadPool* pool = nullptr) const {
@@ -87,6 +94,9 @@ TEST_F(EncodedStoreTest, EveryEncodingGivesBackWhatWasPut) {
   const Digest planes = put_words(first), delta = put_words(second, planes);
   const Digest zst = put(as_bytes(text), {Content::kText, {}});
   const Digest raw = put(as_bytes("short"), {Content::kText, {}});
+  const ByteBuffer half_words = upper_halves(first);
+  const Digest halves = put(half_words, {Content::kHalves, {}});
+  EXPECT_EQ(encoding_of(halves), Encoding::kHalves);
   EXPECT_EQ(encoding_of(planes), Encoding::kPlanes);
   EXPECT_EQ(encoding_of(delta), Encoding::kDelta);
   EXPECT_EQ(encoding_of(zst), Encoding::kZst);
@@ -99,6 +109,7 @@ TEST_F(EncodedStoreTest, EveryEncodingGivesBackWhatWasPut) {
     ByteBuffer in_place(second.size());
     ASSERT_TRUE(store->get_into(delta, in_place));
     EXPECT_EQ(in_place, second);
+    EXPECT_EQ(must(store->get(halves, kLimit)), half_words);
     EXPECT_EQ(as_text(must(store->get(zst, kLimit))), text);
     EXPECT_EQ(as_text(must(store->get(raw, kLimit))), "short");
   }
@@ -131,6 +142,7 @@ TEST_F(EncodedStoreTest, WhatGetsNoSmallerStaysRaw) {
     append(noise, crypto::blake3(as_bytes(number)).view());
   }
   EXPECT_EQ(encoding_of(put_words(noise)), Encoding::kRaw);
+  EXPECT_EQ(encoding_of(put(noise, {Content::kHalves, {}})), Encoding::kRaw);
   EXPECT_EQ(encoding_of(put(noise, {Content::kText, {}})), Encoding::kRaw);
   EXPECT_EQ(encoding_of(put_words(as_bytes("odd"))), Encoding::kRaw);
   EXPECT_EQ(encoding_of(put_words({})), Encoding::kRaw);
@@ -194,7 +206,7 @@ TEST_F(EncodedStoreTest, TheFirstFileOfAnAddressIsTheObject) {
   expect_corrupt(digest, "the first file counts");
 }
 
-/// Honest files of the three encodings, for lies about each.
+/// Honest files of the encodings, for lies about each.
 class StoreLies : public EncodedStoreTest {
  protected:
   StoreLies()
@@ -202,9 +214,10 @@ class StoreLies : public EncodedStoreTest {
         data(words_of(70000, 1)),
         base(put_words(base_data)),
         delta(put_words(data, base)),
-        zst(put(as_bytes(std::string(400000, 'z') + "end"), {Content::kText, {}})) {}
+        zst(put(as_bytes(std::string(400000, 'z') + "end"), {Content::kText, {}})),
+        halves(put(upper_halves(base_data), {Content::kHalves, {}})) {}
   const ByteBuffer base_data, data;
-  const Digest base, delta, zst;
+  const Digest base, delta, zst, halves;
 };
 
 /// What a flipped bit of a header leads to.
@@ -215,7 +228,7 @@ Code code_of_flip(Encoding encoding, std::size_t place) {
 
 TEST_F(StoreLies, ABitFlippedInAnyPart) {
   std::size_t harmless = 0;
-  for (const Digest& digest : {base, delta, zst}) {
+  for (const Digest& digest : {base, delta, zst, halves}) {
     const Path file = store_.path_of(digest);
     const Encoding encoding = encoding_of(digest);
     const std::string honest = testing::get(file);
@@ -243,7 +256,7 @@ TEST_F(StoreLies, ABitFlippedInAnyPart) {
 }
 
 TEST_F(StoreLies, TruncatedAndLonger) {
-  for (const Digest& digest : {base, delta, zst}) {
+  for (const Digest& digest : {base, delta, zst, halves}) {
     const Path file = store_.path_of(digest);
     const std::string honest = testing::get(file);
     for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{55}, std::size_t{56},

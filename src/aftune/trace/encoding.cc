@@ -24,6 +24,8 @@ std::uint8_t code_of(Encoding encoding) {
       return 2;
     case Encoding::kDelta:
       return 3;
+    case Encoding::kHalves:
+      return 4;
     case Encoding::kRaw:
       break;
   }
@@ -43,13 +45,28 @@ Status check_fields(const ObjectHeader& header) {
   if (header.size == 0 || header.size > kMaxObjectBytes) {
     return corrupt(fmt::format("{} bytes, the limit is {}", header.size, kMaxObjectBytes));
   }
-  if (header.encoding != Encoding::kZst && header.size % 4 != 0) {
-    return corrupt(fmt::format("{} bytes are no 32-bit words", header.size));
+  const std::size_t word = word_bytes(header.encoding);
+  if (header.size % word != 0) {
+    return corrupt(fmt::format("{} bytes are no {}-bit words", header.size, 8 * word));
   }
   return ok();
 }
 
 }  // namespace
+
+std::size_t word_bytes(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::kPlanes:
+    case Encoding::kDelta:
+      return 4;
+    case Encoding::kHalves:
+      return 2;
+    case Encoding::kRaw:
+    case Encoding::kZst:
+      break;
+  }
+  return 1;
+}
 
 std::string_view encoding_name(Encoding encoding) {
   switch (encoding) {
@@ -59,6 +76,8 @@ std::string_view encoding_name(Encoding encoding) {
       return "planes";
     case Encoding::kDelta:
       return "delta";
+    case Encoding::kHalves:
+      return "halves";
     case Encoding::kZst:
       return "zst";
   }

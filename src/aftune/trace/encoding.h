@@ -12,15 +12,18 @@
 namespace aftune::trace {
 
 /// In the order in which a reader looks for them.
-enum class Encoding : std::uint8_t { kRaw, kPlanes, kDelta, kZst };
-inline constexpr std::array<Encoding, 4> kEncodings = {Encoding::kRaw, Encoding::kPlanes,
-                                                       Encoding::kDelta, Encoding::kZst};
+enum class Encoding : std::uint8_t { kRaw, kPlanes, kDelta, kHalves, kZst };
+inline constexpr std::array<Encoding, 5> kEncodings = {
+    Encoding::kRaw, Encoding::kPlanes, Encoding::kDelta, Encoding::kHalves, Encoding::kZst};
 
 /// How a recorder writes objects. Its log is the same.
 enum class StoreEncoding : std::uint8_t {
   kRaw,
   kAuto,  // smaller where that is cheap
 };
+
+/// Bytes of the words that an encoding takes: 4, 2, or 1 for one that takes any bytes.
+std::size_t word_bytes(Encoding encoding);
 
 /// "planes": what follows the address in a file's name.
 std::string_view encoding_name(Encoding encoding);

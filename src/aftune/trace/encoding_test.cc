@@ -28,7 +28,8 @@ TEST(ObjectHeader, LiesWhereThePageSays) {
 TEST(ObjectHeader, ComesBack) {
   for (const ObjectHeader& header :
        {delta(), ObjectHeader{Encoding::kZst, 0, 1, {}}, ObjectHeader{Encoding::kPlanes, 0, 4, {}},
-        ObjectHeader{Encoding::kPlanes, 0, kMaxObjectBytes, {}}}) {
+        ObjectHeader{Encoding::kPlanes, 0, kMaxObjectBytes, {}},
+        ObjectHeader{Encoding::kHalves, 0, 6, {}}}) {
     const auto back = decode_header(encode_header(header), header.encoding);
     ASSERT_TRUE(back) << back.error().what;
     EXPECT_EQ(*back, header);
@@ -42,11 +43,11 @@ TEST(ObjectHeader, WhatThePageDoesNotAllowIsCorrupt) {
     std::uint8_t value;
   };
   const Lie lies[] = {
-      {"magic", 0, 'b'},          {"magic's zero", 6, 1},      {"version 0", 7, 0},
-      {"version 2", 7, 2},        {"encoding 0", 8, 0},        {"another encoding", 8, 2},
-      {"unknown encoding", 8, 4}, {"depth 0", 9, 0},           {"depth 9", 9, 9},
-      {"scale 2", 10, 2},         {"first zero", 11, 1},       {"last zero", 15, 128},
-      {"no words", 16, 0x89},     {"over the limit", 20, 0x20}};
+      {"magic", 0, 'b'},      {"magic's zero", 6, 1},     {"version 0", 7, 0},
+      {"version 2", 7, 2},    {"encoding 0", 8, 0},       {"another encoding", 8, 2},
+      {"halves", 8, 4},       {"unknown encoding", 8, 5}, {"depth 0", 9, 0},
+      {"depth 9", 9, 9},      {"scale 2", 10, 2},         {"first zero", 11, 1},
+      {"last zero", 15, 128}, {"no words", 16, 0x89},     {"over the limit", 20, 0x20}};
   for (const Lie& lie : lies) {
     Head head = encode_header(delta());
     ASSERT_NE(head[lie.at], lie.value) << lie.name;
@@ -58,7 +59,7 @@ TEST(ObjectHeader, WhatThePageDoesNotAllowIsCorrupt) {
 }
 
 TEST(ObjectHeader, OnlyADeltaHasDepthAndBase) {
-  for (const Encoding encoding : {Encoding::kZst, Encoding::kPlanes}) {
+  for (const Encoding encoding : {Encoding::kZst, Encoding::kPlanes, Encoding::kHalves}) {
     const Head honest = encode_header({encoding, 0, 8, {}});
     EXPECT_TRUE(decode_header(honest, encoding));
     Head deep = honest;
@@ -70,6 +71,22 @@ TEST(ObjectHeader, OnlyADeltaHasDepthAndBase) {
     Head based = honest;
     based[55] = 1;
     EXPECT_FALSE(decode_header(based, encoding));
+  }
+}
+
+TEST(ObjectHeader, SizesAreWholeWordsOfTheEncoding) {
+  const struct {
+    Encoding encoding;
+    std::uint8_t size;
+    bool taken;
+  } rows[] = {{Encoding::kZst, 3, true},     {Encoding::kPlanes, 6, false},
+              {Encoding::kPlanes, 8, true},  {Encoding::kHalves, 6, true},
+              {Encoding::kHalves, 7, false}, {Encoding::kHalves, 1, false}};
+  for (const auto& row : rows) {
+    Head head = encode_header({row.encoding, 0, 8, {}});
+    head[16] = row.size;
+    EXPECT_EQ(decode_header(head, row.encoding).has_value(), row.taken)
+        << encoding_name(row.encoding) << " of " << int{row.size};
   }
 }
 
@@ -87,7 +104,7 @@ TEST(ObjectHeader, EmptyShortLongAndRawAreRefused) {
 TEST(Encoding, HasOneNameEach) {
   std::vector<std::string_view> names;
   for (const Encoding encoding : kEncodings) names.push_back(encoding_name(encoding));
-  EXPECT_EQ(names, (std::vector<std::string_view>{"raw", "planes", "delta", "zst"}));
+  EXPECT_EQ(names, (std::vector<std::string_view>{"raw", "planes", "delta", "halves", "zst"}));
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ Result<ObjectHeader> read_header(FileReader& file, Encoding encoding) {
 
 std::vector<Form> candidates_for(Content content, bool has_base) {
   if (content == Content::kText) return {{Encoding::kZst}};
+  if (content == Content::kHalves) return {{Encoding::kHalves}};
   if (content != Content::kWords) return {};
   std::vector<Form> out = {{Encoding::kPlanes}};
   if (!has_base) return out;

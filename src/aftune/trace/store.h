@@ -25,9 +25,10 @@ namespace aftune::trace {
 
 /// What put() may try so that a file gets smaller; it changes no object.
 enum class Content : std::uint8_t {
-  kBytes,  // anything: written as it is
-  kText,   // repeats itself
-  kWords,  // 32-bit floats
+  kBytes,   // anything: written as it is
+  kText,    // repeats itself
+  kWords,   // 32-bit floats
+  kHalves,  // 16-bit floats
 };
 struct PutHint {
   Content content = Content::kBytes;

@@ -2,6 +2,7 @@
 // Adapters against PEFT in PyTorch, fp64: a small random Llama, made by make_lora_golden.py.
 #include <gtest/gtest.h>
 
+#include "aftune/base/must_testing.h"
 #include "aftune/codec/json.h"
 #include "aftune/model/adapter_folder.h"
 #include "aftune/train/no_observer.h"
@@ -13,13 +14,6 @@ namespace {
 const Path& folder() {
   static const Path path = Path(AFTUNE_SOURCE_DIR) / "tests/golden/lora";
   return path;
-}
-
-template <typename T>
-T must(Result<T> result) {
-  EXPECT_TRUE(result.has_value()) << (result ? "" : result.error().what);
-  if (!result) std::abort();
-  return *std::move(result);
 }
 
 codec::Json read_json(const Path& path) {

@@ -9,10 +9,10 @@
 namespace aftune::liar {
 namespace {
 
-const World& grid() { return world(untied()); }
+const World& mistaken_grid() { return world(untied()); }
 
 Result<audit::Verdict> audited(const std::function<void(audit::AuditRequest&)>& change) {
-  audit::AuditRequest request = grid().all_blocks(grid().honest_run());
+  audit::AuditRequest request = mistaken_grid().all_blocks(mistaken_grid().honest_run());
   change(request);
   return audit::audit_run(request, engine());
 }
@@ -63,7 +63,7 @@ TEST(ClientMistakes, AnotherDataSetOrSecretIsAnErrorOfTheRequest) {
 }
 
 TEST(ClientMistakes, ABrokenNoteBesideTheSecretIsAnErrorOfTheRequest) {
-  const Path secret = grid().fresh_secret();
+  const Path secret = mistaken_grid().fresh_secret();
   Path note = secret;
   note += ".checkpoint";
   replace(note, "not a note");
@@ -77,7 +77,7 @@ TEST(ClientMistakes, ABrokenNoteBesideTheSecretIsAnErrorOfTheRequest) {
 
 TEST(ClientMistakes, ALostFileOfTheReceivedModelLeavesTheVerdictOpen) {
   const auto mine = fresh_path("received");
-  std::filesystem::copy(grid().honest_run().delivered(), mine);
+  std::filesystem::copy(mistaken_grid().honest_run().delivered(), mine);
   EXPECT_TRUE(accepted(must(audited([&](auto& r) { r.delivered = mine; }))));
   for (const char* name : {"model.safetensors", "tokenizer.json", "generation_config.json"}) {
     std::filesystem::remove(mine / name);
@@ -86,11 +86,11 @@ TEST(ClientMistakes, ALostFileOfTheReceivedModelLeavesTheVerdictOpen) {
 }
 
 TEST(ClientMistakes, ADataSetThatTheRunLeavesOutIsAskedFor) {
-  const auto run = grid().copy_of_honest_run();
+  const auto run = mistaken_grid().copy_of_honest_run();
   std::filesystem::remove(run.data());
-  audit::AuditRequest request = grid().all_blocks(run);
+  audit::AuditRequest request = mistaken_grid().all_blocks(run);
   EXPECT_TRUE(inconclusive(must(audit::audit_run(request, engine())), "--data"));
-  request.data = grid().data();
+  request.data = mistaken_grid().data();
   EXPECT_TRUE(accepted(must(audit::audit_run(request, engine()))));
 }
 
@@ -112,8 +112,8 @@ TEST(ClientMistakes, OneBlockNamedManyTimesIsOneBlock) {
 }
 
 TEST(ClientMistakes, AContractWithoutBothSignaturesIsNone) {
-  const auto whole =
-      must(codec::decode_dsse(grid().envelope().envelope, trace::kContractPayloadType, 1U << 20));
+  const auto whole = must(codec::decode_dsse(mistaken_grid().envelope().envelope,
+                                             trace::kContractPayloadType, 1U << 20));
   for (std::size_t i = 0; i < 2; ++i) {
     codec::Dsse one = whole;
     one.signatures.erase(one.signatures.begin() + static_cast<std::ptrdiff_t>(i));

@@ -218,12 +218,6 @@ Terms fine(Terms terms) {
   return terms;
 }
 
-void must(const Status& status) {
-  if (status) return;
-  std::fprintf(stderr, "the test could not be prepared: %s\n", status.error().what.c_str());
-  std::abort();
-}
-
 const Path& scratch() {
   static const Scratch folder;
   return folder.path;

@@ -8,6 +8,7 @@
 
 #include "aftune/attack/lying_provider.h"
 #include "aftune/audit/auditor.h"
+#include "aftune/base/must_testing.h"
 #include "aftune/numerics/engine.h"
 #include "aftune/trace/contract.h"
 #include "aftune/trace/run_folder.h"
@@ -43,14 +44,6 @@ Terms packed();         // several rows a sample
 Terms conversations();  // rows of messages
 /// One layer a block: segment i is block i, edges 1 to 3.
 Terms fine(Terms terms = untied());
-
-/// Ends the test program with the error: for steps that a test only prepares with.
-void must(const Status& status);
-template <typename T>
-T must(Result<T> result) {
-  if (!result) must(Status(std::move(result).error()));
-  return *std::move(result);
-}
 
 /// The one folder of this process; removed at its end.
 const Path& scratch();

@@ -21,15 +21,15 @@ AuditRequest request_of(const RunCopy& copy) {
   return request;
 }
 
-AuditRequest all_of(const RunCopy& copy) {
+AuditRequest all_blocks_of(const RunCopy& copy) {
   AuditRequest request = request_of(copy);
   request.all = true;
   return request;
 }
 
-Verdict audit(const AuditRequest& request) { return must(audit_run(request, test_engine())); }
+Verdict verdict_of(const AuditRequest& request) { return must(audit_run(request, test_engine())); }
 
-bool mentions(const std::vector<std::string>& texts, const std::string& part) {
+bool told_in(const std::vector<std::string>& texts, const std::string& part) {
   for (const std::string& text : texts) {
     if (text.find(part) != std::string::npos) return true;
   }
@@ -43,19 +43,19 @@ Path secret_for(const trace::testing::TempFolder& folder) {
 
 TEST(Audit, AllBlocksOfAnHonestRunAreAccepted) {
   const RunCopy copy;
-  AuditRequest request = all_of(copy);
+  AuditRequest request = all_blocks_of(copy);
   request.delivered = copy.run.delivered();
   request.data = copy.job.data();
   std::size_t told = 0;
   request.on_block = [&](const ReplayedBlock& block) { told += block.held; };
-  const Verdict verdict = audit(request);
+  const Verdict verdict = verdict_of(request);
   EXPECT_EQ(verdict.outcome, Outcome::kAccept) << verdict_text(verdict);
   EXPECT_EQ(verdict.blocks.size(), 6U);
   EXPECT_EQ(told, 6U);
   EXPECT_EQ(verdict.drawn_by, DrawnBy::kAll);
   EXPECT_TRUE(verdict.delivery_checked);
   EXPECT_TRUE(verdict.delivered_sha256);
-  EXPECT_TRUE(mentions(verdict.not_checked, "witnesses"));
+  EXPECT_TRUE(told_in(verdict.not_checked, "witnesses"));
 }
 
 TEST(Audit, TheDrawOfTheSecretIsAccepted) {
@@ -63,7 +63,7 @@ TEST(Audit, TheDrawOfTheSecretIsAccepted) {
   const trace::testing::TempFolder folder;
   AuditRequest request = request_of(copy);
   request.secret = secret_for(folder);
-  const Verdict verdict = audit(request);
+  const Verdict verdict = verdict_of(request);
   EXPECT_EQ(verdict.outcome, Outcome::kAccept) << verdict_text(verdict);
   EXPECT_EQ(verdict.drawn_by, DrawnBy::kSecret);
   std::vector<BlockIndex> replayed;
@@ -87,7 +87,7 @@ TEST(Audit, ALargerDrawIsALongerPrefixAndNeverAShorterOne) {
     AuditRequest request = request_of(copy);
     request.secret = secret_for(folder);
     request.draw_count = asked;
-    EXPECT_EQ(audit(request).blocks.size(), given);
+    EXPECT_EQ(verdict_of(request).blocks.size(), given);
   }
 }
 
@@ -95,17 +95,17 @@ TEST(Audit, BlocksByHandThatHoldAreInconclusive) {
   const RunCopy copy;
   AuditRequest request = request_of(copy);
   request.blocks = {{1, 2}, {0, 0}, {1, 2}};
-  const Verdict verdict = audit(request);
+  const Verdict verdict = verdict_of(request);
   EXPECT_EQ(verdict.outcome, Outcome::kInconclusive);
   EXPECT_EQ(verdict.blocks.size(), 2U);
-  EXPECT_TRUE(mentions(verdict.unchecked, "chosen by hand"));
+  EXPECT_TRUE(told_in(verdict.unchecked, "chosen by hand"));
 }
 
 TEST(Audit, NoBlockIsInconclusive) {
   const RunCopy copy;
-  const Verdict verdict = audit(request_of(copy));
+  const Verdict verdict = verdict_of(request_of(copy));
   EXPECT_EQ(verdict.outcome, Outcome::kInconclusive);
-  EXPECT_TRUE(mentions(verdict.unchecked, "no block was replayed"));
+  EXPECT_TRUE(told_in(verdict.unchecked, "no block was replayed"));
 }
 
 TEST(Audit, ARunThatIsStillOpenIsInconclusiveUntilItsDate) {
@@ -115,14 +115,14 @@ TEST(Audit, ARunThatIsStillOpenIsInconclusiveUntilItsDate) {
   const trace::testing::TempFolder folder;
   AuditRequest request = request_of(copy);
   request.secret = secret_for(folder);
-  const Verdict open = audit(request);
+  const Verdict open = verdict_of(request);
   EXPECT_EQ(open.outcome, Outcome::kInconclusive);
-  EXPECT_TRUE(mentions(open.unchecked, "not closed yet"));
+  EXPECT_TRUE(told_in(open.unchecked, "not closed yet"));
   EXPECT_FALSE(std::filesystem::exists(folder / "secret.checkpoint")) << "nothing is drawn early";
   request.now = must(trace::parse_utc(copy.job.contract().closes_by));
-  EXPECT_EQ(audit(request).outcome, Outcome::kInconclusive) << "the last second counts";
+  EXPECT_EQ(verdict_of(request).outcome, Outcome::kInconclusive) << "the last second counts";
   ++request.now;
-  const Verdict late = audit(request);
+  const Verdict late = verdict_of(request);
   EXPECT_EQ(late.outcome, Outcome::kReject);
   EXPECT_EQ(late.findings.at(0).check, Check::kDeadline);
 }
@@ -130,7 +130,7 @@ TEST(Audit, ARunThatIsStillOpenIsInconclusiveUntilItsDate) {
 TEST(Audit, ARunWithoutALogIsMissingEvidence) {
   const RunCopy copy;
   std::filesystem::remove_all(copy.run.log());
-  const Verdict verdict = audit(all_of(copy));
+  const Verdict verdict = verdict_of(all_blocks_of(copy));
   EXPECT_EQ(verdict.outcome, Outcome::kReject);
   EXPECT_EQ(verdict.findings.at(0).check, Check::kMissing);
 }
@@ -139,14 +139,14 @@ TEST(Audit, RebuiltBlocksAreMarkedAndOnlyTheChosenOnesCount) {
   const TinyJob job([](trace::Contract& c) { c.grid.state_interval = 3; });
   must(job.train());
   AuditRequest request{job.contract(), job.run(), {}, false, {{1, 2}}, 0, {}, {}, 0, {}};
-  const Verdict verdict = audit(request);
+  const Verdict verdict = verdict_of(request);
   ASSERT_EQ(verdict.blocks.size(), 3U);
   EXPECT_TRUE(verdict.blocks[0].rebuilt_only && verdict.blocks[1].rebuilt_only);
   EXPECT_FALSE(verdict.blocks[2].rebuilt_only);
   EXPECT_EQ(verdict.blocks[2].step_block, 2U);
   // All six are replayed for these two, and still two were chosen, by hand.
   request.blocks = {{0, 2}, {1, 2}};
-  const Verdict both = audit(request);
+  const Verdict both = verdict_of(request);
   EXPECT_EQ(both.blocks.size(), both.blocks_total);
   EXPECT_EQ(both.outcome, Outcome::kInconclusive);
 }
@@ -155,16 +155,16 @@ TEST(Audit, APrivateBaseIsAcceptedByItsRootSalt) {
   const TinyJob job([](trace::Contract& c) { c.base_public = false; });
   must(job.train());
   AuditRequest request{job.contract(), job.run(), {}, true, {}, 0, {}, {}, 0, {}};
-  EXPECT_EQ(audit(request).outcome, Outcome::kAccept);
+  EXPECT_EQ(verdict_of(request).outcome, Outcome::kAccept);
   const std::string salt = trace::testing::get(job.run().root_salt());
   for (const std::string& lie : {salt.substr(0, 64), salt.substr(0, 64) + "x", salt + "\n"}) {
     put(job.run().root_salt(), lie);
-    EXPECT_EQ(audit(request).outcome, Outcome::kReject) << lie;
+    EXPECT_EQ(verdict_of(request).outcome, Outcome::kReject) << lie;
   }
   put(job.run().root_salt(), trace::testing::digest_of("guess").hex() + "\n");
-  EXPECT_EQ(audit(request).outcome, Outcome::kReject);
+  EXPECT_EQ(verdict_of(request).outcome, Outcome::kReject);
   std::filesystem::remove(job.run().root_salt());
-  const Verdict absent = audit(request);
+  const Verdict absent = verdict_of(request);
   EXPECT_EQ(absent.outcome, Outcome::kReject);
   for (const Finding& finding : absent.findings) {
     EXPECT_EQ(finding.check, Check::kMissing) << "no root is another one: " << finding.message;
@@ -174,7 +174,7 @@ TEST(Audit, APrivateBaseIsAcceptedByItsRootSalt) {
 TEST(Audit, AnotherTokenizerThanAgreedIsHeldAgainstTheProvider) {
   const RunCopy copy;
   trace::testing::flip_bit(copy.run.base() / "tokenizer.json", 20);
-  const Verdict verdict = audit(all_of(copy));
+  const Verdict verdict = verdict_of(all_blocks_of(copy));
   EXPECT_EQ(verdict.outcome, Outcome::kReject);
   EXPECT_EQ(verdict.findings.at(0).check, Check::kData);
 }
@@ -188,7 +188,7 @@ TEST(Audit, AnotherFinalCheckpointUnderThisSecretIsASplitView) {
                                trace::testing::digest_of("another root")};
   put(folder / "secret.checkpoint",
       tlog::encode_note(tlog::sign_checkpoint(other, copy.job.provider)));
-  const Verdict verdict = audit(request);
+  const Verdict verdict = verdict_of(request);
   EXPECT_EQ(verdict.outcome, Outcome::kReject);
   EXPECT_EQ(verdict.findings.at(0).check, Check::kLog);
   EXPECT_TRUE(verdict.blocks.empty());
@@ -199,7 +199,7 @@ TEST(Audit, AClosedLogThatShrinksOrAbortsAfterTheDrawIsRejected) {
   const trace::testing::TempFolder folder;
   AuditRequest request = request_of(copy);
   request.secret = secret_for(folder);
-  const Verdict honest = audit(request);
+  const Verdict honest = verdict_of(request);
   ASSERT_EQ(honest.outcome, Outcome::kAccept) << verdict_text(honest);
   const auto closed = copy.entries;
   const std::uint64_t last = closed.size() - 1;
@@ -214,7 +214,7 @@ TEST(Audit, AClosedLogThatShrinksOrAbortsAfterTheDrawIsRejected) {
     copy.entries = closed;
     lie();
     copy.write_log();
-    const Verdict verdict = audit(request);
+    const Verdict verdict = verdict_of(request);
     EXPECT_EQ(verdict.outcome, Outcome::kReject) << verdict_text(verdict);
     EXPECT_EQ(verdict.findings.at(0).check, Check::kLog);
     EXPECT_EQ(verdict.other_checkpoint_note, honest.checkpoint_note) << "a second verifier's proof";
@@ -222,7 +222,7 @@ TEST(Audit, AClosedLogThatShrinksOrAbortsAfterTheDrawIsRejected) {
   }
   copy.entries = closed;
   copy.write_log();
-  EXPECT_EQ(audit(request).outcome, Outcome::kAccept);
+  EXPECT_EQ(verdict_of(request).outcome, Outcome::kAccept);
 }
 
 TEST(Audit, ACheckpointOfTheOpenRunIsNoEvidenceAgainstTheProvider) {
@@ -241,12 +241,12 @@ TEST(Audit, ACheckpointOfTheOpenRunIsNoEvidenceAgainstTheProvider) {
 
 TEST(Audit, NamesWeightsOnlyWhereTheyWereCompared) {
   const RunCopy copy;
-  AuditRequest request = all_of(copy);
-  EXPECT_FALSE(audit(request).delivered_sha256.has_value()) << "a close may bind any digest";
+  AuditRequest request = all_blocks_of(copy);
+  EXPECT_FALSE(verdict_of(request).delivered_sha256.has_value()) << "a close may bind any digest";
   request.delivered = copy.run.delivered();
-  EXPECT_TRUE(audit(request).delivered_sha256.has_value());
+  EXPECT_TRUE(verdict_of(request).delivered_sha256.has_value());
   trace::testing::flip_bit(copy.run.delivered() / "tokenizer.json", 20);
-  EXPECT_FALSE(audit(request).delivered_sha256.has_value()) << "and held";
+  EXPECT_FALSE(verdict_of(request).delivered_sha256.has_value()) << "and held";
 }
 
 TEST(Audit, AnObjectThatIsALinkToItselfIsHeldAgainstTheProvider) {
@@ -259,14 +259,14 @@ TEST(Audit, AnObjectThatIsALinkToItselfIsHeldAgainstTheProvider) {
       must(trace::Store::open(copy.run.store(), trace::Store::Open::kExisting)).path_of(list);
   std::filesystem::remove(object);
   std::filesystem::create_symlink(object.filename(), object);
-  EXPECT_EQ(audit(all_of(copy)).outcome, Outcome::kReject);
+  EXPECT_EQ(verdict_of(all_blocks_of(copy)).outcome, Outcome::kReject);
 }
 
 TEST(AuditRequest, MistakesOfTheCallerAreErrorsNotVerdicts) {
   const RunCopy copy;
   const trace::testing::TempFolder folder;
   const auto code_of = [&](const std::function<void(AuditRequest&)>& change) {
-    AuditRequest request = all_of(copy);
+    AuditRequest request = all_blocks_of(copy);
     change(request);
     const auto verdict = audit_run(request, test_engine());
     return verdict ? Code::kUnavailable : verdict.error().code;
@@ -286,7 +286,7 @@ TEST(AuditRequest, MistakesOfTheCallerAreErrorsNotVerdicts) {
 TEST(Audit, WritesNothingIntoTheRunFolder) {
   const RunCopy copy;
   const auto before = trace::testing::files_of(copy.run.root);
-  audit(all_of(copy));
+  verdict_of(all_blocks_of(copy));
   EXPECT_EQ(trace::testing::files_of(copy.run.root), before);
 }
 

@@ -37,11 +37,11 @@ DrawRule rule_of(Strategy strategy, std::uint64_t step_blocks) {
   return rule;
 }
 
-constexpr Strategy kAll[] = {Strategy::kUniform, Strategy::kStratified, Strategy::kInputBlocks,
-                             Strategy::kStateChanges};
+constexpr Strategy kAllStrategies[] = {Strategy::kUniform, Strategy::kStratified,
+                                       Strategy::kInputBlocks, Strategy::kStateChanges};
 
 TEST(DrawOrder, IsAPermutationOfTheGrid) {
-  for (const Strategy strategy : kAll) {
+  for (const Strategy strategy : kAllStrategies) {
     for (std::uint32_t rows = 1; rows <= 4; ++rows) {
       for (std::uint64_t columns = 1; columns <= 5; ++columns) {
         auto order = draw_order(kSecret, "text", rows, columns, rule_of(strategy, columns));
@@ -77,7 +77,7 @@ TEST(DrawOrder, HangsOnSecretAndCheckpoint) {
 }
 
 TEST(DrawOrder, OfEachStrategyHangsOnSecretAndCheckpoint) {
-  for (const Strategy strategy : kAll) {
+  for (const Strategy strategy : kAllStrategies) {
     const DrawRule rule = rule_of(strategy, 6);
     const auto order = draw_order(kSecret, "text", 4, 6, rule);
     EXPECT_EQ(draw_order(kSecret, "text", 4, 6, rule), order);

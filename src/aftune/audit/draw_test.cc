@@ -16,15 +16,15 @@ using trace::testing::put;
 using trace::testing::TempFolder;
 using trace::testing::test_key;
 
-const ByteBuffer kSecret(32, 7);
+const ByteBuffer kDrawSecret(32, 7);
 
 TEST(ReadSecret, TakesTheContractsSecretInOneSpelling) {
   const TempFolder folder;
   const trace::Contract contract = trace::testing::tiny_contract();
-  const std::string hex = to_hex(kSecret);
+  const std::string hex = to_hex(kDrawSecret);
   for (const std::string& good : {hex + "\n", hex}) {
     put(folder / "secret", good);
-    EXPECT_EQ(must(read_secret(folder / "secret", contract)), kSecret);
+    EXPECT_EQ(must(read_secret(folder / "secret", contract)), kDrawSecret);
   }
   for (const std::string& bad :
        {std::string(), std::string("\n"), hex + "\n\n", hex.substr(2), hex + "00",
@@ -44,7 +44,7 @@ TEST(ReadSecret, TakesTheContractsSecretInOneSpelling) {
 
 TEST(ReadSecret, IsOfOneRunOnly) {
   const TempFolder folder;
-  put(folder / "secret", to_hex(kSecret) + "\n");
+  put(folder / "secret", to_hex(kDrawSecret) + "\n");
   trace::Contract other = trace::testing::tiny_contract();
   other.run_id = digest_of("another run");
   EXPECT_FALSE(read_secret(folder / "secret", other));

@@ -13,7 +13,7 @@ using trace::testing::must;
 using trace::testing::put;
 using trace::testing::TempFolder;
 
-constexpr std::string_view kJob = R"(model: model
+constexpr std::string_view kPlannedJob = R"(model: model
 text: {sequence: 6}
 batch: {samples: 3}
 steps: 5
@@ -31,7 +31,7 @@ class PlanSourceTest : public ::testing::Test {
                                   folder_ / "tokenizer.json", folder_ / "model"));
   }
   Result<PlanSource> job(std::string from = "", const std::string& to = "") {
-    std::string text(kJob);
+    std::string text(kPlannedJob);
     if (!from.empty()) text.replace(text.find(from), from.size(), to);
     put(folder_ / "job.yaml", text);
     return read_plan_source(folder_ / "job.yaml");

@@ -24,7 +24,7 @@ serve::Receipted given(receipt::Finish finish = receipt::Finish::kEos) {
   return out;
 }
 
-Json parsed(const std::string& text) {
+Json parsed_answer(const std::string& text) {
   auto json = codec::parse_json(text, {});
   EXPECT_TRUE(json) << text;
   return json ? *std::move(json) : Json();
@@ -34,7 +34,7 @@ const AnswerHead kChat{OpenAiShape::kChat, "chatcmpl-1", "m", 1700000000};
 const AnswerHead kText{OpenAiShape::kCompletion, "cmpl-1", "m", 1700000000};
 
 TEST(OpenAiAnswer, ACompletionHasItsTextUsageAndReceipt) {
-  const Json json = parsed(whole_answer(kText, given()));
+  const Json json = parsed_answer(whole_answer(kText, given()));
   EXPECT_EQ(*json.find("object"), Json("text_completion"));
   EXPECT_EQ(*json.find("id"), Json("cmpl-1"));
   EXPECT_EQ(*json.find("model"), Json("m"));
@@ -56,7 +56,7 @@ TEST(OpenAiAnswer, ACompletionHasItsTextUsageAndReceipt) {
 }
 
 TEST(OpenAiAnswer, AChatHasAMessage) {
-  const Json json = parsed(whole_answer(kChat, given(receipt::Finish::kLength)));
+  const Json json = parsed_answer(whole_answer(kChat, given(receipt::Finish::kLength)));
   EXPECT_EQ(*json.find("object"), Json("chat.completion"));
   const Json& choice = json.find("choices")->array()->at(0);
   EXPECT_EQ(*choice.find("finish_reason"), Json("length"));
@@ -67,13 +67,13 @@ TEST(OpenAiAnswer, AChatHasAMessage) {
 TEST(OpenAiAnswer, WithoutAReceiptThereIsNoMember) {
   serve::Receipted bare = given();
   bare.receipt_text.clear();
-  EXPECT_EQ(parsed(whole_answer(kChat, bare)).find("aftune_receipt"), nullptr);
-  EXPECT_EQ(parsed(last_chunk(kChat, bare)).find("aftune_receipt"), nullptr);
+  EXPECT_EQ(parsed_answer(whole_answer(kChat, bare)).find("aftune_receipt"), nullptr);
+  EXPECT_EQ(parsed_answer(last_chunk(kChat, bare)).find("aftune_receipt"), nullptr);
 }
 
 TEST(OpenAiAnswer, ChunksOfAChatAreDeltas) {
   const auto choice = [](const std::string& text) {
-    const Json json = parsed(text);
+    const Json json = parsed_answer(text);
     EXPECT_EQ(*json.find("object"), Json("chat.completion.chunk"));
     return json.find("choices")->array()->at(0);
   };
@@ -85,15 +85,15 @@ TEST(OpenAiAnswer, ChunksOfAChatAreDeltas) {
   const Json last = choice(last_chunk(kChat, given()));
   EXPECT_EQ(*last.find("delta"), Json(Json::Object()));
   EXPECT_EQ(*last.find("finish_reason"), Json("stop"));
-  EXPECT_NE(parsed(last_chunk(kChat, given())).find("aftune_receipt"), nullptr);
+  EXPECT_NE(parsed_answer(last_chunk(kChat, given())).find("aftune_receipt"), nullptr);
 }
 
 TEST(OpenAiAnswer, ChunksOfACompletionHaveTexts) {
-  const Json text = parsed(text_chunk(kText, "x"));
+  const Json text = parsed_answer(text_chunk(kText, "x"));
   EXPECT_EQ(*text.find("object"), Json("text_completion"));
   EXPECT_EQ(*text.find("choices")->array()->at(0).find("text"), Json("x"));
   EXPECT_EQ(text.find("usage"), nullptr);
-  const Json usage = parsed(usage_chunk(kText, given()));
+  const Json usage = parsed_answer(usage_chunk(kText, given()));
   EXPECT_TRUE(usage.find("choices")->array()->empty());
   EXPECT_EQ(*usage.find("usage")->find("total_tokens"), Json(5));
 }
@@ -107,24 +107,24 @@ TEST(OpenAiAnswer, IdsAreFreshAndFitReceipts) {
 }
 
 TEST(OpenAiAnswer, ErrorsSayWhoseTheyAre) {
-  const Json ours = parsed(error_body({500, "failed", "it failed"}));
+  const Json ours = parsed_answer(error_body({500, "failed", "it failed"}));
   EXPECT_EQ(*ours.find("error"), Json(Json::Object{{"code", Json("failed")},
                                                    {"message", Json("it failed")},
                                                    {"param", Json()},
                                                    {"type", Json("server_error")}}));
-  const Json theirs = parsed(error_body({400, "invalid_body", "bad \x01 byte"}));
+  const Json theirs = parsed_answer(error_body({400, "invalid_body", "bad \x01 byte"}));
   EXPECT_EQ(*theirs.find("error")->find("type"), Json("invalid_request_error"));
   EXPECT_EQ(*theirs.find("error")->find("message"), Json("bad \\x01 byte"));
 }
 
 TEST(OpenAiAnswer, TheModelSaysWhatItsReceiptsAreOf) {
   const ModelCard card{"m", "aa", "key", 7, 100};
-  const Json one = parsed(model_body(card));
+  const Json one = parsed_answer(model_body(card));
   EXPECT_EQ(*one.find("id"), Json("m"));
   EXPECT_EQ(*one.find("aftune_statement"), Json("aa"));
   EXPECT_EQ(*one.find("aftune_server"), Json("key"));
   EXPECT_EQ(*one.find("aftune_max_tokens"), Json(100));
-  EXPECT_EQ(parsed(models_body(card)).find("data")->array()->at(0), one);
+  EXPECT_EQ(parsed_answer(models_body(card)).find("data")->array()->at(0), one);
   EXPECT_EQ(event("{}"), "data: {}\n\n");
 }
 

@@ -14,7 +14,7 @@ namespace {
 using State = PendingAnswer::State;
 using Clock = PendingAnswer::Clock;
 
-const Peer kThere(-1);
+const Peer kAsker(-1);
 Clock::time_point soon() { return Clock::now() + std::chrono::seconds(20); }
 
 serve::Receipted answer(const std::string& text) {
@@ -31,7 +31,7 @@ TEST(PendingAnswer, GivesTextInTheOrderInWhichItCame) {
   pending.tell({3, "b", false});
   EXPECT_TRUE(pending.first_token_at());
   std::string text;
-  EXPECT_EQ(pending.wait_for_text(soon(), kThere, text), State::kText);
+  EXPECT_EQ(pending.wait_for_text(soon(), kAsker, text), State::kText);
   EXPECT_EQ(text, "ab");
 }
 
@@ -39,9 +39,9 @@ TEST(PendingAnswer, KeepsTheLastTokensTextUntilTheEnd) {
   PendingAnswer pending;
   pending.tell({1, "all of it", true});
   std::string text;
-  EXPECT_EQ(pending.wait_for_text(Clock::now(), kThere, text), State::kLate);
+  EXPECT_EQ(pending.wait_for_text(Clock::now(), kAsker, text), State::kLate);
   pending.end(answer("all of it"));
-  EXPECT_EQ(pending.wait_for_text(soon(), kThere, text), State::kEnded);
+  EXPECT_EQ(pending.wait_for_text(soon(), kAsker, text), State::kEnded);
   EXPECT_EQ(text, "");
   EXPECT_EQ(pending.take_end()->answer.text_of_output, "all of it");
 }
@@ -51,8 +51,8 @@ TEST(PendingAnswer, GivesTextBeforeTheEnd) {
   pending.tell({1, "a", false});
   pending.end(Error{Code::kNonFinite, "no"});
   std::string text;
-  EXPECT_EQ(pending.wait_for_text(soon(), kThere, text), State::kText);
-  EXPECT_EQ(pending.wait_for_text(soon(), kThere, text), State::kEnded);
+  EXPECT_EQ(pending.wait_for_text(soon(), kAsker, text), State::kText);
+  EXPECT_EQ(pending.wait_for_text(soon(), kAsker, text), State::kEnded);
   EXPECT_EQ(pending.take_end().error().what, "no");
 }
 
@@ -62,13 +62,13 @@ TEST(PendingAnswer, WaitsForAnotherThread) {
     pending.tell({1, "a", false});
     pending.end(answer("ab"));
   });
-  EXPECT_EQ(pending.wait_for_end(soon(), kThere), State::kEnded);
+  EXPECT_EQ(pending.wait_for_end(soon(), kAsker), State::kEnded);
   server.join();
 }
 
 TEST(PendingAnswer, SaysThatItIsLateOrThatThePeerIsGone) {
   PendingAnswer pending;
-  EXPECT_EQ(pending.wait_for_end(Clock::now(), kThere), State::kLate);
+  EXPECT_EQ(pending.wait_for_end(Clock::now(), kAsker), State::kLate);
   int ends[2] = {-1, -1};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
   const UniqueFd ours(ends[0]);

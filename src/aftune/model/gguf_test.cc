@@ -118,14 +118,14 @@ TEST(Gguf, AlignmentOfTheFileIsUsed) {
   EXPECT_EQ(as_text(file->tensors().at("second").bytes), text.tensors[1].data);
 }
 
-struct Lie {
+struct GgufLie {
   std::string name;
   std::function<void(GgufText&)> apply;
   std::string what;  // part of the message
 };
 
 TEST(Gguf, LiesInKeysAreRefused) {
-  const Lie lies[] = {
+  const GgufLie lies[] = {
       {"key twice", [](GgufText& f) { f.keys.push_back(f.keys[0]); }, "is there twice"},
       {"key empty", [](GgufText& f) { f.keys[0].name = ""; }, "empty name"},
       {"key long", [](GgufText& f) { f.keys[0].name = std::string(257, 'x'); }, "limit is 256"},
@@ -151,7 +151,7 @@ TEST(Gguf, LiesInKeysAreRefused) {
       {"alignment as u64", [](GgufText& f) { f.set("general.alignment", 10, u64(32)); },
        "alignment"},
   };
-  for (const Lie& lie : lies) {
+  for (const GgufLie& lie : lies) {
     GgufText text = small_file();
     lie.apply(text);
     const std::string bytes = text.bytes();
@@ -164,7 +164,7 @@ TEST(Gguf, LiesInKeysAreRefused) {
 }
 
 TEST(Gguf, LiesInTensorsAreRefused) {
-  const Lie lies[] = {
+  const GgufLie lies[] = {
       {"tensor twice", [](GgufText& f) { f.tensors[1].name = "first"; }, "is there twice"},
       {"no dimension", [](GgufText& f) { f.tensors[0].dimensions = {}; }, "0 dimensions"},
       {"five dimensions",
@@ -196,7 +196,7 @@ TEST(Gguf, LiesInTensorsAreRefused) {
       {"data behind the last", [](GgufText& f) { f.tensors[1].data.resize(64); }, "tensors end at"},
       {"tensor without a name", [](GgufText& f) { f.tensors[0].name = ""; }, "empty name"},
   };
-  for (const Lie& lie : lies) {
+  for (const GgufLie& lie : lies) {
     GgufText text = small_file();
     lie.apply(text);
     const std::string bytes = text.bytes();

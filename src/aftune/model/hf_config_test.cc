@@ -94,12 +94,12 @@ TEST(HfConfig, EpsilonIsTheFp32OfTheDecimal) {
   EXPECT_EQ(parse_hf_config(json)->rms_norm_eps, 1.0F);
 }
 
-struct Lie {
+struct ConfigLie {
   std::string member;
   Json value;
 };
 
-void expect_refused(const Lie& lie, Code code) {
+void expect_refused(const ConfigLie& lie, Code code) {
   Json json = parsed(kNewFile);
   (*json.object())[lie.member] = lie.value;
   const auto got = parse_hf_config(json);
@@ -109,7 +109,7 @@ void expect_refused(const Lie& lie, Code code) {
 }
 
 TEST(HfConfig, WhatThisBuildCannotComputeIsRefusedByName) {
-  const Lie lies[] = {
+  const ConfigLie lies[] = {
       {"hidden_act", "gelu"},
       {"attention_bias", true},
       {"mlp_bias", true},
@@ -131,11 +131,11 @@ TEST(HfConfig, WhatThisBuildCannotComputeIsRefusedByName) {
       {"rope_parameters", Json::Object{{"rope_theta", 10000}, {"partial_rotary_factor", 0.5}}},
       {"rope_parameters", Json::Object{{"rope_theta", 10000}, {"factor", 8}}},
   };
-  for (const Lie& lie : lies) expect_refused(lie, Code::kUnsupported);
+  for (const ConfigLie& lie : lies) expect_refused(lie, Code::kUnsupported);
 }
 
 TEST(HfConfig, ValuesOfTheWrongKindAreRefusedByName) {
-  const Lie lies[] = {
+  const ConfigLie lies[] = {
       {"vocab_size", 0},
       {"vocab_size", "64"},
       {"hidden_size", 32.5},
@@ -151,7 +151,7 @@ TEST(HfConfig, ValuesOfTheWrongKindAreRefusedByName) {
       {"tie_word_embeddings", 1},
       {"head_dim", 7},
   };
-  for (const Lie& lie : lies) expect_refused(lie, Code::kInvalidInput);
+  for (const ConfigLie& lie : lies) expect_refused(lie, Code::kInvalidInput);
 }
 
 TEST(HfConfig, BothSpellingsOfTheBaseMustAgree) {

@@ -55,14 +55,14 @@ constexpr std::string_view kQwen3 = R"({
   "tie_word_embeddings": true, "torch_dtype": "bfloat16", "transformers_version": "4.51.0",
   "use_cache": true, "use_sliding_window": false, "vocab_size": 151936})";
 
-Json parsed(std::string_view text) {
+Json family_json(std::string_view text) {
   auto json = codec::parse_json(text, {});
   EXPECT_TRUE(json);
   return *std::move(json);
 }
 
 LlamaConfig config_of(std::string_view text) {
-  const auto got = parse_hf_config(parsed(text));
+  const auto got = parse_hf_config(family_json(text));
   EXPECT_TRUE(got) << got.error().what;
   return got ? *got : LlamaConfig{};
 }
@@ -96,14 +96,14 @@ TEST(HfFamilies, FamilyAndItsPartsFollowFromTheModelType) {
 TEST(HfFamilies, EveryFileIsWrittenAsItReads) {
   for (const auto text : {kLlama32, kMistral, kQwen25, kQwen3}) {
     const LlamaConfig config = config_of(text);
-    const auto again = parse_hf_config(parsed(codec::pretty_json(to_hf_config(config))));
+    const auto again = parse_hf_config(family_json(codec::pretty_json(to_hf_config(config))));
     ASSERT_TRUE(again) << again.error().what;
     EXPECT_EQ(*again, config);
   }
 }
 
 TEST(HfFamilies, ScalingIsReadInBothSpellings) {
-  Json json = parsed(kLlama32);
+  Json json = family_json(kLlama32);
   Json scaling = *json.find("rope_scaling");
   (*scaling.object())["rope_theta"] = 500000;
   json.object()->erase("rope_scaling");
@@ -113,7 +113,7 @@ TEST(HfFamilies, ScalingIsReadInBothSpellings) {
   ASSERT_TRUE(got) << got.error().what;
   EXPECT_EQ(*got, config_of(kLlama32));
 
-  (*json.object())["rope_scaling"] = *parsed(kLlama32).find("rope_scaling");
+  (*json.object())["rope_scaling"] = *family_json(kLlama32).find("rope_scaling");
   EXPECT_TRUE(parse_hf_config(json));
   (*(*json.object())["rope_scaling"].object())["factor"] = 8;
   const auto contradiction = parse_hf_config(json);
@@ -122,7 +122,7 @@ TEST(HfFamilies, ScalingIsReadInBothSpellings) {
 }
 
 TEST(HfFamilies, AWindowOfNullIsNone) {
-  Json json = parsed(kMistral);
+  Json json = family_json(kMistral);
   (*json.object())["sliding_window"] = Json();
   const auto got = parse_hf_config(json);
   ASSERT_TRUE(got) << got.error().what;
@@ -130,7 +130,7 @@ TEST(HfFamilies, AWindowOfNullIsNone) {
   EXPECT_EQ(got->longest_sequence(), 32768U);
 }
 
-struct Lie {
+struct FamilyLie {
   std::string_view file;
   std::string member;  // "-" in front: taken away
   Json value;
@@ -138,13 +138,13 @@ struct Lie {
 };
 
 Json scaling_with(const char* name, Json value) {
-  Json scaling = *parsed(kLlama32).find("rope_scaling");
+  Json scaling = *family_json(kLlama32).find("rope_scaling");
   (*scaling.object())[name] = std::move(value);
   return scaling;
 }
 
 TEST(HfFamilies, WhatChangesTheComputationIsRefusedWithItsValue) {
-  const Lie lies[] = {
+  const FamilyLie lies[] = {
       {kQwen25, "use_sliding_window", true, "use_sliding_window is true, supported is false"},
       {kQwen3, "attention_bias", true, "attention_bias is true, supported is false"},
       {kQwen3, "use_sliding_window", true, "use_sliding_window is true, supported is false"},
@@ -168,8 +168,8 @@ TEST(HfFamilies, WhatChangesTheComputationIsRefusedWithItsValue) {
       {kLlama32, "rope_scaling", scaling_with("rope_type", "default"),
        "rope_scaling.factor is 32.0, not supported with rope_type \"default\""},
   };
-  for (const Lie& lie : lies) {
-    Json json = parsed(lie.file);
+  for (const FamilyLie& lie : lies) {
+    Json json = family_json(lie.file);
     (*json.object())[lie.member] = lie.value;
     const auto got = parse_hf_config(json);
     ASSERT_FALSE(got) << lie.what;
@@ -179,7 +179,7 @@ TEST(HfFamilies, WhatChangesTheComputationIsRefusedWithItsValue) {
 }
 
 TEST(HfFamilies, WrongAndMissingValuesAreNamed) {
-  const Lie lies[] = {
+  const FamilyLie lies[] = {
       {kMistral, "sliding_window", 0, "sliding_window is 0, no integer from 1 to 2^32-1"},
       {kMistral, "sliding_window", 1 << 30, "sliding_window 1073741824 is outside 1 to 16777216"},
       {kMistral, "-sliding_window", {}, "sliding_window is missing"},
@@ -200,8 +200,8 @@ TEST(HfFamilies, WrongAndMissingValuesAreNamed) {
       {kLlama32, "rope_scaling", scaling_with("type", "default"), "rope_type and type differ"},
       {kLlama32, "rope_scaling", 8, "rope_scaling is 8, no object"},
   };
-  for (const Lie& lie : lies) {
-    Json json = parsed(lie.file);
+  for (const FamilyLie& lie : lies) {
+    Json json = family_json(lie.file);
     if (lie.member.starts_with('-')) {
       json.object()->erase(lie.member.substr(1));
     } else {
@@ -222,7 +222,7 @@ Result<LlamaConfig> from_contract(const Json& json) {
 TEST(HfFamilies, ContractGivesBackEveryArchitecture) {
   for (const auto text : {kLlama32, kMistral, kQwen25, kQwen3}) {
     const LlamaConfig config = config_of(text);
-    const auto got = from_contract(parsed(codec::canonical_json(to_contract(config))));
+    const auto got = from_contract(family_json(codec::canonical_json(to_contract(config))));
     ASSERT_TRUE(got) << got.error().what;
     EXPECT_EQ(*got, config);
   }

@@ -10,7 +10,7 @@
 namespace aftune::model {
 namespace {
 
-LlamaConfig small() {
+LlamaConfig small_llama() {
   return {.vocab_size = 19,
           .hidden_size = 12,
           .intermediate_size = 20,
@@ -32,7 +32,7 @@ const TensorSpec* find(const std::vector<TensorSpec>& specs, std::string_view na
 }
 
 TEST(LlamaConfig, ParametersHaveTheShapesOfTheArchitecture) {
-  const auto specs = parameter_specs(small());
+  const auto specs = parameter_specs(small_llama());
   ASSERT_EQ(specs.size(), 2U + 11 * 9);
   EXPECT_EQ(find(specs, "model.embed_tokens.weight")->shape, (Shape{19, 12}));
   EXPECT_EQ(find(specs, "model.norm.weight")->shape, (Shape{12}));
@@ -50,13 +50,13 @@ TEST(LlamaConfig, ParametersHaveTheShapesOfTheArchitecture) {
 }
 
 TEST(LlamaConfig, HeadIsAParameterOnlyWhereItIsNotTied) {
-  LlamaConfig config = small();
+  LlamaConfig config = small_llama();
   config.tied_embeddings = false;
   EXPECT_EQ(find(parameter_specs(config), "lm_head.weight")->shape, (Shape{19, 12}));
 }
 
 TEST(LlamaConfig, ParametersAscendByBytes) {
-  const auto specs = parameter_specs(small());
+  const auto specs = parameter_specs(small_llama());
   for (std::size_t i = 1; i < specs.size(); ++i) EXPECT_LT(specs[i - 1].name, specs[i].name);
   EXPECT_EQ(specs[1].name, "model.layers.0.input_layernorm.weight");
   EXPECT_EQ(specs[1 + 9 + 9].name, "model.layers.10.input_layernorm.weight");
@@ -97,9 +97,9 @@ TEST(LlamaConfig, LimitsNameTheValueAndBothNumbers) {
       {[](LlamaConfig& c) { c.rope_theta = std::numeric_limits<double>::quiet_NaN(); },
        "rope_theta nan is outside 1 to 2^64"},
   };
-  ASSERT_TRUE(check_config(small()));
+  ASSERT_TRUE(check_config(small_llama()));
   for (const auto& c : cases) {
-    LlamaConfig config = small();
+    LlamaConfig config = small_llama();
     c.apply(config);
     const Status status = check_config(config);
     ASSERT_FALSE(status) << c.what;
@@ -108,19 +108,19 @@ TEST(LlamaConfig, LimitsNameTheValueAndBothNumbers) {
   }
 }
 
-Result<LlamaConfig> from_contract(const codec::Json& json) {
+Result<LlamaConfig> llama_from_contract(const codec::Json& json) {
   AFTUNE_TRY(auto reader, codec::JsonReader::open(json, "contract.model.architecture"));
   return architecture_from_contract(reader);
 }
 
 TEST(LlamaConfig, ContractGivesBackTheArchitecture) {
-  LlamaConfig config = small();
+  LlamaConfig config = small_llama();
   config.rope_theta = 500000.25;
   for (const bool tied : {true, false}) {
     config.tied_embeddings = tied;
     const auto json = codec::parse_json(codec::canonical_json(to_contract(config)), {});
     ASSERT_TRUE(json);
-    const auto got = from_contract(*json);
+    const auto got = llama_from_contract(*json);
     ASSERT_TRUE(got) << got.error().what;
     EXPECT_EQ(*got, config);
   }
@@ -145,9 +145,9 @@ TEST(LlamaConfig, ContractIsReadStrictly) {
       {"decimal theta", [](auto& o) { o["rope_theta"] = "10000"; }, "rope_theta"},
   };
   for (const auto& lie : lies) {
-    codec::Json json = to_contract(small());
+    codec::Json json = to_contract(small_llama());
     lie.apply(*json.object());
-    const auto got = from_contract(json);
+    const auto got = llama_from_contract(json);
     ASSERT_FALSE(got) << lie.name;
     EXPECT_NE(got.error().what.find(lie.what), std::string::npos) << got.error().what;
     EXPECT_EQ(got.error().what.rfind("contract.model.architecture", 0), 0U) << got.error().what;
@@ -156,7 +156,7 @@ TEST(LlamaConfig, ContractIsReadStrictly) {
 
 TEST(InvFreq, FollowsTheBaseToWithinARounding) {
   for (const double theta : {1.0, 10000.0, 100000.0, 500000.0, 1e6}) {
-    LlamaConfig config = small();
+    LlamaConfig config = small_llama();
     config.rope_theta = theta;
     config.head_dim = 64;
     const Tensor table = make_inv_freq(config);
@@ -171,7 +171,7 @@ TEST(InvFreq, FollowsTheBaseToWithinARounding) {
 
 TEST(InvFreq, HasTheBitsOfTransformersForSmolLM2) {
   // From transformers 5.23.0 with torch 2.15.0: head_dim 64, rope_theta 100000.
-  LlamaConfig config = small();
+  LlamaConfig config = small_llama();
   config.rope_theta = 100000;
   config.head_dim = 64;
   const Tensor table = make_inv_freq(config);

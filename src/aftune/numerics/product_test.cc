@@ -11,8 +11,8 @@
 namespace aftune::numerics {
 namespace {
 
-ConstMatrix view(const Grid& grid) { return {grid.values.data(), grid.rows, grid.cols}; }
-Matrix view(Grid& grid) { return {grid.values.data(), grid.rows, grid.cols}; }
+ConstMatrix grid_view(const Grid& grid) { return {grid.values.data(), grid.rows, grid.cols}; }
+Matrix grid_view(Grid& grid) { return {grid.values.data(), grid.rows, grid.cols}; }
 
 Grid normal_grid(std::size_t rows, std::size_t cols, std::uint32_t seed) {
   return {rows, cols, normal_values(rows * cols, seed)};
@@ -41,11 +41,12 @@ TEST(Product, EveryEngineGivesThePagesBits) {
   ASSERT_TRUE(y && dx && dw);
   for_each_engine([&](const Engine& engine, const std::string& name) {
     Grid got_y(70, 300), got_dx(70, 290), got_dw(300, 290);
-    ASSERT_TRUE(linear(engine, view(layer.x_TK), view(layer.w_NK), view(got_y), Store::kWrite));
-    ASSERT_TRUE(linear_grad_input(engine, view(layer.dy_TN), view(layer.w_NK), view(got_dx),
-                                  Store::kWrite));
-    ASSERT_TRUE(linear_grad_weight(engine, view(layer.dy_TN), view(layer.x_TK), view(got_dw),
-                                   Store::kWrite));
+    ASSERT_TRUE(linear(engine, grid_view(layer.x_TK), grid_view(layer.w_NK), grid_view(got_y),
+                       Store::kWrite));
+    ASSERT_TRUE(linear_grad_input(engine, grid_view(layer.dy_TN), grid_view(layer.w_NK),
+                                  grid_view(got_dx), Store::kWrite));
+    ASSERT_TRUE(linear_grad_weight(engine, grid_view(layer.dy_TN), grid_view(layer.x_TK),
+                                   grid_view(got_dw), Store::kWrite));
     expect_bits(got_y, *y, "y, " + name);
     expect_bits(got_dx, *dx, "dx, " + name);
     expect_bits(got_dw, *dw, "dw, " + name);
@@ -66,7 +67,7 @@ TEST(Product, AddIsOneAdditionOfTheWholeSum) {
     }
     for_each_engine([&](const Engine& engine, const std::string& name) {
       Grid got = before;
-      ASSERT_TRUE(linear(engine, view(x), view(w), view(got), Store::kAdd));
+      ASSERT_TRUE(linear(engine, grid_view(x), grid_view(w), grid_view(got), Store::kAdd));
       expect_bits(got, expected, name + ", depth " + std::to_string(depth));
     });
   }
@@ -76,11 +77,12 @@ TEST(Product, OneRowHasTheBitsItHasAmongMany) {
   const Layer layer(37, 200, 600);
   for_each_engine([&](const Engine& engine, const std::string& name) {
     Grid all(37, 200);
-    ASSERT_TRUE(linear(engine, view(layer.x_TK), view(layer.w_NK), view(all), Store::kWrite));
+    ASSERT_TRUE(linear(engine, grid_view(layer.x_TK), grid_view(layer.w_NK), grid_view(all),
+                       Store::kWrite));
     for (const std::size_t row : {0, 5, 36}) {
       Grid one(1, 200), expected(1, 200);
       const ConstMatrix x(layer.x_TK.values.data() + row * 600, 1, 600);
-      ASSERT_TRUE(linear(engine, x, view(layer.w_NK), view(one), Store::kWrite));
+      ASSERT_TRUE(linear(engine, x, grid_view(layer.w_NK), grid_view(one), Store::kWrite));
       std::copy_n(all.values.begin() + static_cast<std::ptrdiff_t>(row * 200), 200,
                   expected.values.begin());
       expect_bits(one, expected, name);
@@ -134,19 +136,23 @@ TEST(Product, NonFiniteOperandsAndResultsAreNamedByShape) {
       layer.x_TK.at(4, 29) = lie;
       Grid y(5, 40), dw(40, 30);
       const Status forward =
-          linear(engine, view(layer.x_TK), view(layer.w_NK), view(y), Store::kWrite);
+          linear(engine, grid_view(layer.x_TK), grid_view(layer.w_NK), grid_view(y), Store::kWrite);
       ASSERT_FALSE(forward) << name;
       EXPECT_EQ(forward.error().code, Code::kNonFinite);
       EXPECT_EQ(forward.error().what,
                 "product 5 x 40 over 30: a value is not finite or reaches 2^70");
-      EXPECT_FALSE(
-          linear_grad_weight(engine, view(layer.dy_TN), view(layer.x_TK), view(dw), Store::kAdd));
+      EXPECT_FALSE(linear_grad_weight(engine, grid_view(layer.dy_TN), grid_view(layer.x_TK),
+                                      grid_view(dw), Store::kAdd));
     }
     Layer layer(5, 40, 30);
     Grid y(5, 40, std::vector<float>(200, 1.0f));
     y.at(4, 39) = std::numeric_limits<float>::infinity();
-    EXPECT_FALSE(linear(engine, view(layer.x_TK), view(layer.w_NK), view(y), Store::kAdd)) << name;
-    EXPECT_TRUE(linear(engine, view(layer.x_TK), view(layer.w_NK), view(y), Store::kWrite)) << name;
+    EXPECT_FALSE(
+        linear(engine, grid_view(layer.x_TK), grid_view(layer.w_NK), grid_view(y), Store::kAdd))
+        << name;
+    EXPECT_TRUE(
+        linear(engine, grid_view(layer.x_TK), grid_view(layer.w_NK), grid_view(y), Store::kWrite))
+        << name;
   });
 }
 
@@ -158,7 +164,7 @@ TEST(Product, ErrsByLessThanTheStatedBound) {
   const Grid w = normal_grid(24, 1100, 10);
   with_scalar_engine([&](const Engine& engine) {
     Grid y(16, 24);
-    ASSERT_TRUE(linear(engine, view(x), view(w), view(y), Store::kWrite));
+    ASSERT_TRUE(linear(engine, grid_view(x), grid_view(w), grid_view(y), Store::kWrite));
     double error_squares = 0, squares = 0;
     for (std::size_t i = 0; i < 16; ++i) {
       for (std::size_t j = 0; j < 24; ++j) {

@@ -14,7 +14,7 @@ HttpAnswer answer(int status, std::string_view body = "") {
   const Bytes bytes = as_bytes(body);
   return {status, {}, ByteBuffer(bytes.begin(), bytes.end())};
 }
-HttpAnswer complaint(int status, const std::string& code) {
+HttpAnswer error_answer(int status, const std::string& code) {
   return answer(status, "<Error><Code>" + code + "</Code><Message>m</Message></Error>");
 }
 Error broken() { return {Code::kUnavailable, "connection reset"}; }
@@ -66,13 +66,13 @@ TEST(S3Client, TriesAgainWhatMayPass) {
   Script script;
   script.answers = {broken(),
                     answer(503),
-                    complaint(500, "InternalError"),
+                    error_answer(500, "InternalError"),
                     answer(429),
                     answer(408),
                     answer(502),
                     answer(504),
-                    complaint(400, "RequestTimeout"),
-                    complaint(200, "SlowDown"),
+                    error_answer(400, "RequestTimeout"),
+                    error_answer(200, "SlowDown"),
                     answer(200, "good")};
   const auto got = client_of(script).send({"GET", "key"});
   ASSERT_TRUE(got) << got.error().what;
@@ -104,15 +104,15 @@ TEST(S3Client, DoesNotRepeatWhatIsRefused) {
     HttpAnswer given;
     Code code;
   };
-  const Case cases[] = {{complaint(403, "AccessDenied"), Code::kInvalidInput},
-                        {complaint(403, "SignatureDoesNotMatch"), Code::kInvalidInput},
-                        {complaint(400, "XAmzContentSHA256Mismatch"), Code::kInvalidInput},
-                        {complaint(301, "PermanentRedirect"), Code::kInvalidInput},
-                        {complaint(404, "NoSuchBucket"), Code::kInvalidInput},
-                        {complaint(404, "NoSuchKey"), Code::kNotFound},
+  const Case cases[] = {{error_answer(403, "AccessDenied"), Code::kInvalidInput},
+                        {error_answer(403, "SignatureDoesNotMatch"), Code::kInvalidInput},
+                        {error_answer(400, "XAmzContentSHA256Mismatch"), Code::kInvalidInput},
+                        {error_answer(301, "PermanentRedirect"), Code::kInvalidInput},
+                        {error_answer(404, "NoSuchBucket"), Code::kInvalidInput},
+                        {error_answer(404, "NoSuchKey"), Code::kNotFound},
                         {answer(404), Code::kNotFound},
                         {answer(302), Code::kInvalidInput},
-                        {complaint(200, "AccessDenied"), Code::kInvalidInput}};
+                        {error_answer(200, "AccessDenied"), Code::kInvalidInput}};
   for (const Case& c : cases) {
     Script script;
     script.answers = {c.given};
@@ -125,7 +125,7 @@ TEST(S3Client, DoesNotRepeatWhatIsRefused) {
 
 TEST(S3Client, SaysWhatTheServerSaidAndNoSecret) {
   Script script;
-  script.answers = {complaint(403, "AccessDenied\n\x1B[31m")};
+  script.answers = {error_answer(403, "AccessDenied\n\x1B[31m")};
   const auto got = client_of(script).send({"GET", "key"});
   ASSERT_FALSE(got);
   EXPECT_NE(got.error().what.find("GET bucket/key: 403 AccessDenied"), std::string::npos);

@@ -34,26 +34,27 @@ TEST(ReceiptCheck, HonestReceiptHolds) {
 }
 
 /// A lie that the server logs, or one that somebody tells afterwards.
-enum class Told { kLogged, kAfterwards };
+enum class ToldAnswer { kLogged, kAfterwards };
 struct Lie {
   const char* name;
   const char* found;
-  Told when;
+  ToldAnswer when;
   std::function<void(Presented&)> tell;
 };
 
 TEST(ReceiptCheck, FindsEachLieByItsCheck) {
   const Lie lies[] = {
-      {"token changed", "output ", Told::kLogged, [](Presented& p) { p.answer.output[1] = 'x'; }},
-      {"token dropped", "output output ", Told::kLogged,
+      {"token changed", "output ", ToldAnswer::kLogged,
+       [](Presented& p) { p.answer.output[1] = 'x'; }},
+      {"token dropped", "output output ", ToldAnswer::kLogged,
        [](Presented& p) { p.answer.output.pop_back(); }},
-      {"text changed", "text ", Told::kLogged,
+      {"text changed", "text ", ToldAnswer::kLogged,
        [](Presented& p) { p.answer.text_of_output = "cdf"; }},
-      {"prompt changed", "prompt ", Told::kLogged,
+      {"prompt changed", "prompt ", ToldAnswer::kLogged,
        [](Presented& p) { p.answer.input = std::string("ax"); }},
-      {"prompt's tokens changed", "prompt ", Told::kLogged,
+      {"prompt's tokens changed", "prompt ", ToldAnswer::kLogged,
        [](Presented& p) { p.answer.prompt[0] = 'x'; }},
-      {"salt of the server's own", "prompt ", Told::kLogged,
+      {"salt of the server's own", "prompt ", ToldAnswer::kLogged,
        [](Presented& p) {
          p.answer.salt = digest_of("mine");
          Body& body = p.receipt.body;
@@ -62,33 +63,36 @@ TEST(ReceiptCheck, FindsEachLieByItsCheck) {
          body.output = output_digest(p.answer.salt, p.answer.output);
          body.text = text_digest(p.answer.salt, p.answer.text_of_output);
        }},
-      {"unbound where a nonce was given", "seed ", Told::kLogged,
+      {"unbound where a nonce was given", "seed ", ToldAnswer::kLogged,
        [](Presented& p) { p.receipt.body.seed.kind = SeedKind::kUnbound; }},
-      {"another seed than the client's", "seed ", Told::kLogged,
+      {"another seed than the client's", "seed ", ToldAnswer::kLogged,
        [](Presented& p) {
          p.receipt.body.request.seed = 5;
          p.receipt.body.seed = {SeedKind::kClient, 6};
        }},
-      {"cut short as if by the limit", "finish ", Told::kLogged,
+      {"cut short as if by the limit", "finish ", ToldAnswer::kLogged,
        [](Presented& p) { p.receipt.body.request.max_tokens = 4; }},
-      {"longer than asked", "finish ", Told::kLogged,
+      {"longer than asked", "finish ", ToldAnswer::kLogged,
        [](Presented& p) { p.receipt.body.request.max_tokens = 2; }},
-      {"an edge too few", "statement ", Told::kLogged,
+      {"an edge too few", "statement ", ToldAnswer::kLogged,
        [](Presented& p) { p.receipt.body.edges.pop_back(); }},
-      {"of another statement", "statement ", Told::kLogged,
+      {"of another statement", "statement ", ToldAnswer::kLogged,
        [](Presented& p) { p.receipt.body.statement.bytes[0] ^= 1; }},
-      {"another statement beside it", "log statement ", Told::kAfterwards,
+      {"another statement beside it", "log statement ", ToldAnswer::kAfterwards,
        [](Presented& p) { p.receipt.statement.model_root.bytes[0] ^= 1; }},
-      {"body changed after it was logged", "log ", Told::kAfterwards,
+      {"body changed after it was logged", "log ", ToldAnswer::kAfterwards,
        [](Presented& p) { p.receipt.body.seed.value = 78; }},
-      {"another salt", "log ", Told::kAfterwards,
+      {"another salt", "log ", ToldAnswer::kAfterwards,
        [](Presented& p) { p.receipt.salt.bytes[5] ^= 1; }},
-      {"another place", "log ", Told::kLogged, [](Presented& p) { p.receipt.body.position = 2; }},
-      {"proof of entry 0", "log log ", Told::kAfterwards, [](Presented& p) { p.proof.index = 0; }},
-      {"signed by another key", "log ", Told::kAfterwards, [](Presented& p) { log_anew(p, 6); }},
-      {"path of another leaf", "log ", Told::kAfterwards,
+      {"another place", "log ", ToldAnswer::kLogged,
+       [](Presented& p) { p.receipt.body.position = 2; }},
+      {"proof of entry 0", "log log ", ToldAnswer::kAfterwards,
+       [](Presented& p) { p.proof.index = 0; }},
+      {"signed by another key", "log ", ToldAnswer::kAfterwards,
+       [](Presented& p) { log_anew(p, 6); }},
+      {"path of another leaf", "log ", ToldAnswer::kAfterwards,
        [](Presented& p) { p.proof.path[0].bytes[0] ^= 1; }},
-      {"checkpoint of another server's log", "log ", Told::kAfterwards, [](Presented& p) {
+      {"checkpoint of another server's log", "log ", ToldAnswer::kAfterwards, [](Presented& p) {
          Presented other = tiny_presented();
          other.receipt.statement.model_root.bytes[0] ^= 1;
          log_anew(other);
@@ -97,7 +101,7 @@ TEST(ReceiptCheck, FindsEachLieByItsCheck) {
   for (const Lie& lie : lies) {
     Presented presented = tiny_presented();
     lie.tell(presented);
-    if (lie.when == Told::kLogged) log_anew(presented);
+    if (lie.when == ToldAnswer::kLogged) log_anew(presented);
     EXPECT_EQ(named(check_receipt(presented, by_server())), lie.found) << lie.name;
   }
 }

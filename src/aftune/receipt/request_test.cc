@@ -14,17 +14,17 @@ namespace {
 
 using codec::Json;
 
-Digest digest_of(std::string_view text) { return crypto::sha256(as_bytes(text)); }
+Digest digest_of_text(std::string_view text) { return crypto::sha256(as_bytes(text)); }
 
 Request full() {
   Request out;
-  out.input = digest_of("input");
+  out.input = digest_of_text("input");
   out.max_tokens = 40;
   out.sampling = {0.7, 40, 0.95, 1.1};
   out.stop = {"\n\n", "END"};
   out.seed = 0x0123456789ABCDEFU;
-  out.nonce = digest_of("nonce");
-  out.audit_sha256 = digest_of("audit");
+  out.nonce = digest_of_text("nonce");
+  out.audit_sha256 = digest_of_text("audit");
   return out;
 }
 
@@ -146,9 +146,9 @@ TEST(Input, IsATextMessagesOrTokens) {
   std::set<Digest> digests;
   for (const Input& input : inputs) {
     EXPECT_EQ(*read_input(to_json(input), "input"), input);
-    digests.insert(input_digest(digest_of("salt"), input));
+    digests.insert(input_digest(digest_of_text("salt"), input));
   }
-  digests.insert(input_digest(digest_of("salt 2"), inputs[0]));
+  digests.insert(input_digest(digest_of_text("salt 2"), inputs[0]));
   EXPECT_EQ(digests.size(), 5U);
   EXPECT_FALSE(read_input(Json(Json::Object{{"text", Json("a")}, {"tokens", Json()}}), "input"));
   EXPECT_FALSE(read_input(Json(Json::Object{}), "input"));

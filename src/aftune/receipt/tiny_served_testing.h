@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "aftune/base/must_testing.h"
 #include "aftune/model/new_model.h"
 #include "aftune/model/temp_folder_testing.h"
 #include "aftune/model/tiny_llama_testing.h"
@@ -14,12 +15,7 @@ namespace aftune::receipt::testing {
 
 inline constexpr std::int32_t kImStart = 256, kImEnd = 257;
 
-/// Ends the test program with the error.
-template <typename T>
-T must(Result<T> result) {
-  AFTUNE_CHECK(result.has_value(), result ? "" : result.error().what);
-  return *std::move(result);
-}
+using aftune::must;
 
 /// Id of a byte: its number. No merges.
 inline std::string byte_tokenizer() {

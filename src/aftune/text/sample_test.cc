@@ -8,10 +8,10 @@ namespace {
 
 using Ids = std::vector<std::int32_t>;
 
-constexpr std::int32_t kNone = -100;
+constexpr std::int32_t kNoLabel = -100;
 
 /// a b c d are tokens 0 to 3, "ab" and "cd" are 4 and 5, "<s>" is 6.
-const Tokenizer& tokenizer() {
+const Tokenizer& sample_tokenizer() {
   static const Tokenizer kTokenizer = *Tokenizer::parse(
       R"({"added_tokens":[{"id":6,"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,)"
       R"("normalized":false,"special":true}],"pre_tokenizer":{"type":"ByteLevel",)"
@@ -25,7 +25,7 @@ TextRule pairs_rule() { return {"prompt_completion", "a", "b", "<s>", 8, 9, 7, 8
 TextRule text_rule() { return {"text", "", "", "", -1, -1, 7, 6, "all"}; }
 
 Sample sample(const TextRule& rule, std::string_view row) {
-  const auto made = make_sample(rule, tokenizer(), row, 3);
+  const auto made = make_sample(rule, sample_tokenizer(), row, 3);
   EXPECT_TRUE(made) << made.error().what;
   return *made;
 }
@@ -33,14 +33,14 @@ Sample sample(const TextRule& rule, std::string_view row) {
 TEST(Sample, TextIsPaddedAndEveryTokenButTheFirstCounts) {
   const Sample s = sample(text_rule(), R"({"text":"abcdc"})");
   EXPECT_EQ(s.tokens, (Ids{4, 5, 2, 7, 7, 7}));
-  EXPECT_EQ(s.targets, (Ids{5, 2, kNone, kNone, kNone, kNone}));
+  EXPECT_EQ(s.targets, (Ids{5, 2, kNoLabel, kNoLabel, kNoLabel, kNoLabel}));
   EXPECT_EQ(s.counted, 2u);
 }
 
 TEST(Sample, OnlyTheCompletionCounts) {
   const Sample s = sample(pairs_rule(), R"({"prompt":"c","completion":"d"})");
   EXPECT_EQ(s.tokens, (Ids{8, 0, 2, 1, 3, 6, 9, 7}));
-  EXPECT_EQ(s.targets, (Ids{kNone, kNone, kNone, 3, 6, 9, kNone, kNone}));
+  EXPECT_EQ(s.targets, (Ids{kNoLabel, kNoLabel, kNoLabel, 3, 6, 9, kNoLabel, kNoLabel}));
   EXPECT_EQ(s.counted, 3u);
 }
 
@@ -57,7 +57,7 @@ TEST(Sample, LongRowsAreCutOnTheRight) {
   rule.eos_id = 9;
   const Sample s = sample(rule, R"({"text":"abcdab"})");
   EXPECT_EQ(s.tokens, (Ids{4, 5, 4}));
-  EXPECT_EQ(s.targets, (Ids{5, 4, kNone}));
+  EXPECT_EQ(s.targets, (Ids{5, 4, kNoLabel}));
   rule = pairs_rule();
   rule.sequence = 4;
   EXPECT_EQ(sample(rule, R"({"prompt":"cc","completion":"d"})").counted, 0u);
@@ -106,13 +106,13 @@ TEST(Sample, RowsOfAnotherFormAreRefusedByIndex) {
         R"({"text":"a"} )"
         "x",
         R"({"text":"a","text":"b"})", "{\"text\":\"\xFF\"}", R"({"text":"\ud800"})"}) {
-    const auto made = make_sample(text_rule(), tokenizer(), row, 12);
+    const auto made = make_sample(text_rule(), sample_tokenizer(), row, 12);
     ASSERT_FALSE(made) << row;
     EXPECT_EQ(made.error().code, Code::kInvalidInput);
     EXPECT_EQ(made.error().what.find("row 12: "), 0u) << made.error().what;
   }
-  EXPECT_FALSE(make_sample(pairs_rule(), tokenizer(), R"({"prompt":"a"})", 0));
-  EXPECT_FALSE(make_sample(pairs_rule(), tokenizer(), R"({"text":"a"})", 0));
+  EXPECT_FALSE(make_sample(pairs_rule(), sample_tokenizer(), R"({"prompt":"a"})", 0));
+  EXPECT_FALSE(make_sample(pairs_rule(), sample_tokenizer(), R"({"text":"a"})", 0));
 }
 
 }  // namespace

@@ -9,9 +9,11 @@ namespace {
 
 using codec::Json;
 
-TextRule pairs_rule() { return {"prompt_completion", "a", "b", "<s>", 8, 9, 7, 8, "completion"}; }
+TextRule rule_of_pairs() {
+  return {"prompt_completion", "a", "b", "<s>", 8, 9, 7, 8, "completion"};
+}
 
-TextRule text_rule() { return {"text", "", "", "", -1, -1, 7, 6, "all"}; }
+TextRule rule_of_texts() { return {"text", "", "", "", -1, -1, 7, 6, "all"}; }
 
 Result<TextRule> read(const Json& json) {
   auto reader = codec::JsonReader::open(json, "contract.text");
@@ -30,8 +32,8 @@ TextRule packed(TextRule rule) {
 
 TEST(TextRule, SurvivesTheContract) {
   for (const TextRule& rule :
-       {pairs_rule(), text_rule(), messages_rule(), packed(pairs_rule()), packed(messages_rule()),
-        TextRule{"tokens", "", "", "", -1, -1, 7, 6, "completion"}}) {
+       {rule_of_pairs(), rule_of_texts(), messages_rule(), packed(rule_of_pairs()),
+        packed(messages_rule()), TextRule{"tokens", "", "", "", -1, -1, 7, 6, "completion"}}) {
     const auto back = read(to_contract(rule));
     ASSERT_TRUE(back) << back.error().what;
     EXPECT_EQ(*back, rule);
@@ -63,20 +65,20 @@ TEST(TextRule, RefusesWhatThePageDoesNotAllow) {
       {"chat_template", "chatml"},
   };
   for (const Lie& lie : lies) {
-    Json json = to_contract(pairs_rule());
+    Json json = to_contract(rule_of_pairs());
     (*json.object())[lie.name] = lie.value;
     EXPECT_FALSE(read(json)) << lie.name;
   }
-  const Json whole = to_contract(pairs_rule());
+  const Json whole = to_contract(rule_of_pairs());
   for (const auto& [name, value] : *whole.object()) {
     Json json = whole;
     json.object()->erase(name);
     EXPECT_FALSE(read(json)) << name << " missing";
   }
-  TextRule rule = text_rule();
+  TextRule rule = rule_of_texts();
   rule.before_completion = "x";
   EXPECT_FALSE(read(to_contract(rule)));
-  rule = text_rule();
+  rule = rule_of_texts();
   rule.labels = "completion";
   EXPECT_FALSE(read(to_contract(rule)));
 }

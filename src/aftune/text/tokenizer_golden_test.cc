@@ -17,7 +17,7 @@ namespace {
 
 using codec::Json;
 
-const Path kGolden = Path(AFTUNE_SOURCE_DIR) / "tests/golden/tokenizer";
+const Path kGoldenTokens = Path(AFTUNE_SOURCE_DIR) / "tests/golden/tokenizer";
 
 struct Golden {
   std::string name;
@@ -28,7 +28,7 @@ struct Golden {
 /// Calls `check` for the committed files and those of the folder AFTUNE_TOKENIZER_GOLDEN.
 template <typename Check>
 void for_each_golden(Check check) {
-  std::vector<Path> folders = {kGolden};
+  std::vector<Path> folders = {kGoldenTokens};
   if (const char* more = std::getenv("AFTUNE_TOKENIZER_GOLDEN")) folders.emplace_back(more);
   std::size_t seen = 0;
   for (const Path& folder : folders) {
@@ -148,7 +148,7 @@ TEST(TokenizerGolden, EncodesRealTextAsHuggingFace) {
 TEST(TokenizerGolden, TheTinyExampleIsTheCommittedOne) {
   const auto tiny =
       read_text_file(Path(AFTUNE_SOURCE_DIR) / "examples/tiny/tokenizer.json", 1 << 20);
-  const auto golden = read_text_file(kGolden / "smollm.tokenizer.json", 1 << 20);
+  const auto golden = read_text_file(kGoldenTokens / "smollm.tokenizer.json", 1 << 20);
   ASSERT_TRUE(tiny && golden);
   EXPECT_EQ(*tiny, *golden);
   const auto tokenizer = Tokenizer::parse(*tiny);

@@ -12,7 +12,7 @@ namespace {
 
 const std::string kOrigin = "example.com/log";
 const Path kVectors = AFTUNE_SOURCE_DIR "/../shared/vectors/tlog";
-constexpr std::string_view kVectorKey =
+constexpr std::string_view kReadKey =
     "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";
 
 VerifierKey verifier() { return {kOrigin, test_key(1).public_key()}; }
@@ -144,7 +144,7 @@ TEST(ReadLog, CosignaturesOnTheCheckpointAreKept) {
 
 TEST(ReadLog, VerifiesALogOfAnotherImplementation) {
   if (!std::filesystem::exists(kVectors)) GTEST_SKIP() << "no vectors beside the source tree";
-  const auto key = *parse_verifier_key(kVectorKey);
+  const auto key = *parse_verifier_key(kReadKey);
   const auto reading = read_log(kVectors, key);
   ASSERT_TRUE(reading) << reading.error().what;
   ASSERT_EQ(reading->entries.size(), 15U);
@@ -160,7 +160,7 @@ TEST(ReadLog, VerifiesALogOfAnotherImplementation) {
 
 TEST(LogWriter, LaysOutTheLogOfAnotherImplementationInTheSameBytes) {
   if (!std::filesystem::exists(kVectors)) GTEST_SKIP() << "no vectors beside the source tree";
-  const auto reading = read_log(kVectors, *parse_verifier_key(kVectorKey));
+  const auto reading = read_log(kVectors, *parse_verifier_key(kReadKey));
   ASSERT_TRUE(reading) << reading.error().what;
   const TestFolder folder;
   const auto key = test_key(1);

@@ -9,23 +9,23 @@
 namespace aftune::tlog {
 namespace {
 
-const std::string kOrigin = "example.com/log";
-const std::string kName = "witness.example";
+const std::string kWitnessedOrigin = "example.com/log";
+const std::string kWitnessName = "witness.example";
 
 /// A log in a folder, its writer, and a witness of it.
 struct Place {
   TestFolder folder;
   crypto::PrivateKey log_key = test_key(1), key = test_key(7);
 
-  [[nodiscard]] VerifierKey log() const { return {kOrigin, log_key.public_key()}; }
-  [[nodiscard]] WitnessKey witness_key() const { return {kName, key.public_key()}; }
+  [[nodiscard]] VerifierKey log() const { return {kWitnessedOrigin, log_key.public_key()}; }
+  [[nodiscard]] WitnessKey witness_key() const { return {kWitnessName, key.public_key()}; }
   [[nodiscard]] Path state() const { return folder.path() / "state"; }
 
   /// Writes the log anew with these checkpoints; from `fork` on its entries are others.
   LogReading write(std::initializer_list<std::uint64_t> sizes, std::uint64_t fork = UINT64_MAX) {
     const Path path = folder.path() / "log";
     std::filesystem::remove_all(path);
-    auto log = LogWriter::open(path, kOrigin, log_key);
+    auto log = LogWriter::open(path, kWitnessedOrigin, log_key);
     for (const std::uint64_t size : sizes) {
       for (std::uint64_t i = log->entries().size(); i < size; ++i) {
         EXPECT_TRUE(log->append((i >= fork ? "other " : "entry ") + std::to_string(i)));
@@ -34,7 +34,7 @@ struct Place {
     }
     return *read_log(path, this->log());
   }
-  Result<LogWitness> open() { return LogWitness::open(state(), log(), key, kName); }
+  Result<LogWitness> open() { return LogWitness::open(state(), log(), key, kWitnessName); }
   [[nodiscard]] std::vector<std::uint64_t> times(const std::string& file) const {
     const auto text = read_text_file(state() / "cosigned" / file, 1 << 20);
     if (!text) return {};
@@ -159,11 +159,11 @@ TEST(LogWitness, IsOfOneLogAndOneKey) {
   Place place;
   ASSERT_TRUE(place.open()->look(place.write({3}), 100));
   const auto other_log = LogWitness::open(
-      place.state(), {"example.com/other", place.log_key.public_key()}, place.key, kName);
+      place.state(), {"example.com/other", place.log_key.public_key()}, place.key, kWitnessName);
   ASSERT_FALSE(other_log);
   EXPECT_EQ(other_log.error().code, Code::kInvalidInput);
   const crypto::PrivateKey another = test_key(8);
-  EXPECT_FALSE(LogWitness::open(place.state(), place.log(), another, kName));
+  EXPECT_FALSE(LogWitness::open(place.state(), place.log(), another, kWitnessName));
   ASSERT_TRUE(write_file(place.state() / "accepted", as_bytes("no note")));
   const auto broken = place.open();
   ASSERT_FALSE(broken);

@@ -9,9 +9,9 @@
 namespace aftune::tlog {
 namespace {
 
-const std::string kOrigin = "example.com/log";
+const std::string kWrittenOrigin = "example.com/log";
 
-VerifierKey verifier() { return {kOrigin, test_key(1).public_key()}; }
+VerifierKey written_verifier() { return {kWrittenOrigin, test_key(1).public_key()}; }
 
 std::vector<std::string> names(std::uint64_t begin, std::uint64_t end) {
   std::vector<std::string> out;
@@ -27,13 +27,13 @@ TEST(LogWriter, EntriesOutliveTheWriterSignedOrNot) {
   const TestFolder folder;
   const auto key = test_key(1);
   {
-    auto log = LogWriter::open(folder.path(), kOrigin, key);
+    auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
     ASSERT_TRUE(log) << log.error().what;
     append_all(*log, names(0, 3));
     ASSERT_TRUE(log->sign());
     append_all(*log, names(3, 5));
   }
-  const auto log = LogWriter::open(folder.path(), kOrigin, key);
+  const auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
   ASSERT_TRUE(log) << log.error().what;
   EXPECT_EQ(log->entries(), names(0, 5));
   EXPECT_EQ(log->signed_size(), 3U);
@@ -42,7 +42,7 @@ TEST(LogWriter, EntriesOutliveTheWriterSignedOrNot) {
 TEST(LogWriter, SignedLogIsReadBackWithItsHistory) {
   const TestFolder folder;
   const auto key = test_key(1);
-  auto log = LogWriter::open(folder.path() / "new" / "log", kOrigin, key);
+  auto log = LogWriter::open(folder.path() / "new" / "log", kWrittenOrigin, key);
   ASSERT_TRUE(log) << log.error().what;
   std::vector<Checkpoint> want;
   for (const std::uint64_t size : {0U, 1U, 255U, 256U, 257U, 520U}) {
@@ -51,20 +51,20 @@ TEST(LogWriter, SignedLogIsReadBackWithItsHistory) {
     ASSERT_TRUE(checkpoint) << checkpoint.error().what;
     EXPECT_EQ(checkpoint->size, size);
     want.push_back(*checkpoint);
-    const auto reading = read_log(folder.path() / "new" / "log", verifier());
+    const auto reading = read_log(folder.path() / "new" / "log", written_verifier());
     ASSERT_TRUE(reading) << reading.error().what;
     EXPECT_EQ(reading->checkpoint, *checkpoint);
     EXPECT_EQ(reading->entries, names(0, size));
     EXPECT_EQ(reading->history, want);
     EXPECT_EQ(merkle_root(reading->leaf_hashes), checkpoint->root);
-    EXPECT_TRUE(open_checkpoint(reading->checkpoint_note, verifier()));
+    EXPECT_TRUE(open_checkpoint(reading->checkpoint_note, written_verifier()));
   }
 }
 
 TEST(LogWriter, SigningOneSizeTwiceChangesNothing) {
   const TestFolder folder;
   const auto key = test_key(1);
-  auto log = LogWriter::open(folder.path(), kOrigin, key);
+  auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
   append_all(*log, names(0, 3));
   const auto first = log->sign();
   ASSERT_TRUE(first);
@@ -79,11 +79,11 @@ TEST(LogWriter, SignedBytesDoNotDependOnHowTheLogGrew) {
   const TestFolder one;
   const TestFolder two;
   const auto key = test_key(1);
-  auto at_once = LogWriter::open(one.path(), kOrigin, key);
+  auto at_once = LogWriter::open(one.path(), kWrittenOrigin, key);
   append_all(*at_once, names(0, 300));
   ASSERT_TRUE(at_once->sign());
   for (std::uint64_t size = 0; size < 300; size += 60) {
-    auto reopened = LogWriter::open(two.path(), kOrigin, key);
+    auto reopened = LogWriter::open(two.path(), kWrittenOrigin, key);
     ASSERT_TRUE(reopened) << reopened.error().what;
     append_all(*reopened, {"not to be", "kept"});
     ASSERT_TRUE(reopened->truncate(size));
@@ -97,7 +97,7 @@ TEST(LogWriter, SignedBytesDoNotDependOnHowTheLogGrew) {
 TEST(LogWriter, PartialTilesGoOnlyOnceTheFullOneIsThere) {
   const TestFolder folder;
   const auto key = test_key(1);
-  auto log = LogWriter::open(folder.path(), kOrigin, key);
+  auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
   append_all(*log, names(0, 100));
   ASSERT_TRUE(log->sign());
   append_all(*log, names(100, 200));
@@ -109,27 +109,27 @@ TEST(LogWriter, PartialTilesGoOnlyOnceTheFullOneIsThere) {
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "tile/entries/000.p"));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "tile/0/000.p"));
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "tile/1/000.p/1"));
-  EXPECT_TRUE(read_log(folder.path(), verifier()));
+  EXPECT_TRUE(read_log(folder.path(), written_verifier()));
 }
 
 TEST(LogWriter, RefusesAnEntryOverTheLimit) {
   const TestFolder folder;
   const auto key = test_key(1);
-  auto log = LogWriter::open(folder.path(), kOrigin, key);
+  auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
   EXPECT_TRUE(log->append(std::string(65535, 'x')));
   const auto got = log->append(std::string(65536, 'x'));
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, Code::kInvalidInput);
   EXPECT_TRUE(log->append(""));
   ASSERT_TRUE(log->sign());
-  EXPECT_EQ(read_log(folder.path(), verifier())->entries.size(), 2U);
+  EXPECT_EQ(read_log(folder.path(), written_verifier())->entries.size(), 2U);
 }
 
 TEST(LogWriter, TakesBackUnsignedEntriesOnly) {
   const TestFolder folder;
   const auto key = test_key(1);
   {
-    auto log = LogWriter::open(folder.path(), kOrigin, key);
+    auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
     append_all(*log, names(0, 2));
     ASSERT_TRUE(log->sign());
     append_all(*log, names(2, 6));
@@ -137,17 +137,17 @@ TEST(LogWriter, TakesBackUnsignedEntriesOnly) {
     EXPECT_EQ(log->entries(), names(0, 4));
     EXPECT_DEATH((void)log->truncate(1), "signed");
   }
-  auto log = LogWriter::open(folder.path(), kOrigin, key);
+  auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
   EXPECT_EQ(log->entries(), names(0, 4));
   ASSERT_TRUE(log->truncate(2));
-  EXPECT_EQ(LogWriter::open(folder.path(), kOrigin, key)->entries(), names(0, 2));
+  EXPECT_EQ(LogWriter::open(folder.path(), kWrittenOrigin, key)->entries(), names(0, 2));
 }
 
 TEST(LogWriter, TornJournalYieldsAPrefixAndNeverLessThanWhatIsSigned) {
   const TestFolder folder;
   const auto key = test_key(1);
   {
-    auto log = LogWriter::open(folder.path(), kOrigin, key);
+    auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
     append_all(*log, names(0, 2));
     ASSERT_TRUE(log->sign());
     append_all(*log, names(2, 4));
@@ -157,7 +157,7 @@ TEST(LogWriter, TornJournalYieldsAPrefixAndNeverLessThanWhatIsSigned) {
   std::size_t last = 2;
   for (std::size_t size = 0; size <= whole.size(); ++size) {
     ASSERT_TRUE(write_file(pending, Bytes(whole).first(size)));
-    const auto log = LogWriter::open(folder.path(), kOrigin, key);
+    const auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
     ASSERT_TRUE(log) << size << " " << log.error().what;
     EXPECT_EQ(log->signed_size(), 2U);
     ASSERT_GE(log->entries().size(), last) << size;
@@ -171,7 +171,7 @@ TEST(LogWriter, TornJournalYieldsAPrefixAndNeverLessThanWhatIsSigned) {
 TEST(LogWriter, KilledAtAnyStepOfSigningGoesOnAsIfItWereNot) {
   const auto key = test_key(1);
   const TestFolder folder;
-  auto log = LogWriter::open(folder.path(), kOrigin, key);
+  auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
   append_all(*log, names(0, 250));
   ASSERT_TRUE(log->sign());
   append_all(*log, names(250, 260));
@@ -189,8 +189,8 @@ TEST(LogWriter, KilledAtAnyStepOfSigningGoesOnAsIfItWereNot) {
       ASSERT_TRUE(make_folders((copy.path() / name).parent_path()));
       ASSERT_TRUE(write_file(copy.path() / name, bytes));
     }
-    EXPECT_TRUE(read_log(copy.path(), verifier())) << killed;
-    auto again = LogWriter::open(copy.path(), kOrigin, key);
+    EXPECT_TRUE(read_log(copy.path(), written_verifier())) << killed;
+    auto again = LogWriter::open(copy.path(), kWrittenOrigin, key);
     ASSERT_TRUE(again) << killed << again.error().what;
     EXPECT_EQ(again->signed_size(), killed < 6 ? 250U : 260U) << killed;
     EXPECT_EQ(again->entries(), names(0, 260)) << killed;
@@ -209,13 +209,13 @@ TEST(LogWriter, RefusesTheLogOfAnotherKeyOrOrigin) {
   const auto key = test_key(1);
   const auto other = test_key(2);
   {
-    auto log = LogWriter::open(folder.path(), kOrigin, key);
+    auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
     append_all(*log, names(0, 2));
     ASSERT_TRUE(log->sign());
   }
   const auto files = files_of(folder.path());
   for (const auto& [origin, signer] :
-       {std::pair{kOrigin, &other}, std::pair{std::string("example.com/other"), &key}}) {
+       {std::pair{kWrittenOrigin, &other}, std::pair{std::string("example.com/other"), &key}}) {
     const auto log = LogWriter::open(folder.path(), origin, *signer);
     ASSERT_FALSE(log);
     EXPECT_EQ(log.error().code, Code::kInvalidInput);
@@ -228,7 +228,7 @@ TEST(LogWriter, RefusesATreeThatContradictsTheCheckpoint) {
   for (const char* name : {"tile/entries/000.p/3", "tile/0/000.p/3"}) {
     const TestFolder folder;
     {
-      auto log = LogWriter::open(folder.path(), kOrigin, key);
+      auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
       append_all(*log, names(0, 3));
       ASSERT_TRUE(log->sign());
     }
@@ -236,11 +236,11 @@ TEST(LogWriter, RefusesATreeThatContradictsTheCheckpoint) {
     ByteBuffer bytes = *read_file(path, 1 << 20);
     bytes.back() ^= 1;
     ASSERT_TRUE(write_file(path, bytes));
-    const auto changed = LogWriter::open(folder.path(), kOrigin, key);
+    const auto changed = LogWriter::open(folder.path(), kWrittenOrigin, key);
     ASSERT_FALSE(changed) << name;
     EXPECT_EQ(changed.error().code, Code::kCorrupt) << name;
     std::filesystem::remove(path);
-    const auto absent = LogWriter::open(folder.path(), kOrigin, key);
+    const auto absent = LogWriter::open(folder.path(), kWrittenOrigin, key);
     ASSERT_FALSE(absent) << name;
     EXPECT_EQ(absent.error().code, Code::kCorrupt) << name;
     EXPECT_NE(absent.error().what.find(name), std::string::npos);
@@ -252,7 +252,7 @@ TEST(LogWriter, RefusesAJournalThatDoesNotContinueTheLog) {
   const auto key = test_key(1);
   auto journal = Journal::open(folder.path() / "pending");
   ASSERT_TRUE(journal->journal.append(1, "x"));
-  const auto log = LogWriter::open(folder.path(), kOrigin, key);
+  const auto log = LogWriter::open(folder.path(), kWrittenOrigin, key);
   ASSERT_FALSE(log);
   EXPECT_EQ(log.error().code, Code::kCorrupt);
 }

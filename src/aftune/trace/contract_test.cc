@@ -49,7 +49,7 @@ std::string last_part(const std::string& path) {
   return path.substr(path.rfind('.') == std::string::npos ? 0 : path.rfind('.') + 1);
 }
 
-::testing::AssertionResult refused(const Json& json, const std::string& naming) {
+::testing::AssertionResult contract_refused(const Json& json, const std::string& naming) {
   const auto parsed = Contract::parse(codec::canonical_json(json));
   if (parsed) return ::testing::AssertionFailure() << "accepted, though " << naming;
   if (parsed.error().what.find(naming) != std::string::npos) return ::testing::AssertionSuccess();
@@ -90,7 +90,7 @@ TEST(Contract, EveryMemberIsNeededAndNamed) {
     const std::size_t dot = path.rfind('.');
     Json& parent = dot == std::string::npos ? json : at(json, path.substr(0, dot));
     parent.object()->erase(last_part(path));
-    EXPECT_TRUE(refused(json, last_part(path))) << path;
+    EXPECT_TRUE(contract_refused(json, last_part(path))) << path;
   }
 }
 
@@ -101,7 +101,7 @@ TEST(Contract, EveryMemberHasOneTypeAndIsNamed) {
   for (const std::string& path : paths) {
     Json json = whole;
     at(json, path) = Json();
-    EXPECT_TRUE(refused(json, last_part(path))) << path;
+    EXPECT_TRUE(contract_refused(json, last_part(path))) << path;
   }
 }
 
@@ -114,7 +114,7 @@ TEST(Contract, UnknownMembersAreRefusedInEveryObject) {
     Json& place = at(json, path);
     if (place.object() == nullptr) continue;
     (*place.object())["zzz"] = 1;
-    EXPECT_TRUE(refused(json, "zzz")) << path;
+    EXPECT_TRUE(contract_refused(json, "zzz")) << path;
   }
 }
 
@@ -195,21 +195,22 @@ TEST(Contract, ValuesOutOfRangeAreRefusedByName) {
   for (const BadValue& bad : table) {
     Json json = tiny_json();
     at(json, bad.path) = bad.value;
-    EXPECT_TRUE(refused(json, bad.names)) << bad.path;
+    EXPECT_TRUE(contract_refused(json, bad.names)) << bad.path;
   }
 }
 
 TEST(Contract, TextOfAnotherPartyCannotSteerATerminal) {
   Json json = tiny_json();
   at(json, "model.companions.0.path") = std::string("\x1b[2J");
-  EXPECT_TRUE(refused(json, "\\x1b[2J"));
+  EXPECT_TRUE(contract_refused(json, "\\x1b[2J"));
 }
 
 TEST(Contract, NoncesMustBeTheCommittedOnes) {
   for (const char* side : {"client", "provider"}) {
     Json json = tiny_json();
     at(json, std::string("seed.") + side + "_nonce") = digest_of("another").hex();
-    EXPECT_TRUE(refused(json, std::string("the ") + side + "'s nonce is not the committed one"));
+    EXPECT_TRUE(
+        contract_refused(json, std::string("the ") + side + "'s nonce is not the committed one"));
   }
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "aftune/base/check.h"
+#include "aftune/base/must_testing.h"
 #include "aftune/base/thread_pool.h"
 #include "aftune/crypto/blake3.h"
 #include "aftune/crypto/sha256.h"
@@ -50,14 +51,7 @@ class TempFolder {
   Path path_;
 };
 
-inline void must(const Status& status) {
-  AFTUNE_CHECK(status.has_value(), status ? "" : status.error().what);
-}
-template <typename T>
-T must(Result<T> result) {
-  AFTUNE_CHECK(result.has_value(), result ? "" : result.error().what);
-  return *std::move(result);
-}
+using aftune::must;
 
 inline void put(const Path& path, std::string_view text) { must(write_file(path, as_bytes(text))); }
 inline std::string get(const Path& path) { return must(read_text_file(path, 1U << 30)); }

@@ -12,13 +12,13 @@ using model::testing::Embeddings;
 using model::testing::TestEngine;
 
 /// Rows of tokens for a vocabulary of 19, the second without one that counts.
-constexpr const char* kRows =
+constexpr const char* kEvaluatedRows =
     "{\"input_ids\":[1,2,3,4,5],\"labels\":[-100,2,3,-100,5]}\n"
     "{\"input_ids\":[6,7],\"labels\":[-100,-100]}\n"
     "{\"input_ids\":[0,1,2,3],\"labels\":[-100,-100,-100,3]}\n";
 
 struct World {
-  explicit World(const char* rows = kRows)
+  explicit World(const char* rows = kEvaluatedRows)
       : llama(model::testing::make_llama(model::testing::tiny_config(2, Embeddings::kTied))),
         parameters(model::testing::random_parameters(llama.config, 11)),
         tokenizer(*text::Tokenizer::parse(

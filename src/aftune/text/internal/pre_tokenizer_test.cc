@@ -6,7 +6,7 @@
 namespace aftune::text {
 namespace {
 
-Result<PreTokenizer> parse(const std::string& json) {
+Result<PreTokenizer> parse_splits(const std::string& json) {
   return PreTokenizer::parse(*codec::parse_json(json, {}));
 }
 
@@ -25,7 +25,7 @@ std::string split_step(const std::string& pattern, const std::string& behavior, 
 }
 
 std::vector<std::string> pieces(const std::string& json, const std::string& text) {
-  const auto made = parse(json);
+  const auto made = parse_splits(json);
   EXPECT_TRUE(made) << json << ": " << made.error().what;
   std::vector<std::string> out;
   EXPECT_TRUE(made->split(text, [&](std::string_view piece) { out.emplace_back(piece); }));
@@ -82,14 +82,14 @@ TEST(PreTokenizer, RefusesWhatItDoesNotKnowByName) {
       {before_bytes(many), "16 steps"},
   };
   for (const Lie& lie : lies) {
-    const auto made = parse(lie.json);
+    const auto made = parse_splits(lie.json);
     ASSERT_FALSE(made) << lie.json;
     EXPECT_EQ(made.error().code, Code::kUnsupported) << made.error().what;
     EXPECT_NE(made.error().what.find(lie.named), std::string::npos) << made.error().what;
   }
   for (const char* json : {"null", "[]", "{}", R"({"type":"ByteLevel"})",
                            R"({"type":"ByteLevel","add_prefix_space":false,"more":1})"}) {
-    const auto made = parse(json);
+    const auto made = parse_splits(json);
     ASSERT_FALSE(made) << json;
     EXPECT_EQ(made.error().code, Code::kInvalidInput) << json;
   }

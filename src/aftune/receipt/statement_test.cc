@@ -14,39 +14,39 @@ namespace {
 
 using codec::Json;
 
-Digest digest_of(std::string_view text) { return crypto::sha256(as_bytes(text)); }
+Digest statement_digest(std::string_view text) { return crypto::sha256(as_bytes(text)); }
 
-Statement full() {
+Statement full_statement() {
   Statement out;
   out.architecture = testing::tiny_served_config({});
-  out.model_root = digest_of("root");
+  out.model_root = statement_digest("root");
   out.model_salted = true;
-  out.companions = {{"aftune.safetensors", 5, digest_of("a")},
-                    {"tokenizer.json", 7, digest_of("t")}};
+  out.companions = {{"aftune.safetensors", 5, statement_digest("a")},
+                    {"tokenizer.json", 7, statement_digest("t")}};
   out.chat = ChatTemplate::kSmollm2;
   out.eos = {2, 257};
   out.grid = {2, 3};
-  out.secret_sha256 = digest_of("secret");
-  out.training = TrainedBy{digest_of("contract"), "{}", "proof\n"};
+  out.secret_sha256 = statement_digest("secret");
+  out.training = TrainedBy{statement_digest("contract"), "{}", "proof\n"};
   return out;
 }
 
 TEST(Statement, HasOneSpelling) {
-  Statement untrained = full();
+  Statement untrained = full_statement();
   untrained.training.reset();
-  for (const Statement& statement : {full(), untrained}) {
+  for (const Statement& statement : {full_statement(), untrained}) {
     const auto back = Statement::parse(statement.text());
     ASSERT_TRUE(back) << back.error().what;
     EXPECT_EQ(*back, statement);
-    EXPECT_EQ(back->digest(), digest_of(statement.text()));
+    EXPECT_EQ(back->digest(), statement_digest(statement.text()));
   }
-  EXPECT_NE(full().digest(), untrained.digest());
-  EXPECT_FALSE(Statement::parse(full().text() + " "));
+  EXPECT_NE(full_statement().digest(), untrained.digest());
+  EXPECT_FALSE(Statement::parse(full_statement().text() + " "));
 }
 
 TEST(Statement, MembersThatAreWrongAreNamed) {
   const Json bad_file = Json::Object{
-      {"path", Json("../x")}, {"sha256", Json(digest_of("x").hex())}, {"size", Json(1)}};
+      {"path", Json("../x")}, {"sha256", Json(statement_digest("x").hex())}, {"size", Json(1)}};
   const struct {
     const char* named;
     Json value;
@@ -64,12 +64,12 @@ TEST(Statement, MembersThatAreWrongAreNamed) {
               {"training", Json(Json::Object{{"contract", Json("")}})},
               {"witnesses", Json("none")}};
   for (const auto& lie : lies) {
-    Json json = full().json();
+    Json json = full_statement().json();
     (*json.object())[lie.named] = lie.value;
     const auto parsed = Statement::read(json);
     ASSERT_FALSE(parsed) << lie.named;
   }
-  const Json whole = full().json();
+  const Json whole = full_statement().json();
   for (const auto& [name, value] : *whole.object()) {
     Json json = whole;
     json.object()->erase(name);
@@ -80,7 +80,7 @@ TEST(Statement, MembersThatAreWrongAreNamed) {
 }
 
 TEST(Statement, CutsLayersIntoBlocksWithTheHeadApart) {
-  const auto blocks = full().layer_blocks();  // 5 layers, 2 a block
+  const auto blocks = full_statement().layer_blocks();  // 5 layers, 2 a block
   ASSERT_EQ(blocks.size(), 3U);
   EXPECT_TRUE(blocks[0].embeds);
   EXPECT_FALSE(blocks[1].embeds);
@@ -90,7 +90,7 @@ TEST(Statement, CutsLayersIntoBlocksWithTheHeadApart) {
 }
 
 TEST(Statement, StoresEdgesByTheGridAndTheHeadsAlways) {
-  Statement statement = full();
+  Statement statement = full_statement();
   statement.grid = {1, 2};  // 5 blocks
   std::vector<std::uint32_t> stored;
   for (std::uint32_t edge = 1; edge <= 5; ++edge) {
@@ -115,7 +115,7 @@ Statement trained() {
   proof.path = trace::testing::must(tlog::inclusion_proof(log.leaf_hashes, position));
   proof.checkpoint_note = log.checkpoint_note;
   const ByteBuffer close = trace::testing::must(store.get(list, 1 << 20));
-  Statement out = full();
+  Statement out = full_statement();
   out.training = TrainedBy{job.contract().digest(), std::string(as_text(close)),
                            tlog::encode_tlog_proof(proof)};
   out.model_root = trace::testing::must(trace::decode_close_list(out.training->close)).model_root;

@@ -120,7 +120,7 @@ def audit(program, args, folder, serving):
 
 
 class Reference:
-    """transformers in fp32."""
+    """transformers in fp32, and in bf16 for the measure of a near tie."""
 
     def __init__(self, args):
         import torch
@@ -128,8 +128,15 @@ class Reference:
         torch.set_num_threads(args.threads)
         self.torch = torch
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(args.model)
-        self.model = transformers.AutoModelForCausalLM.from_pretrained(
-            args.model, dtype=torch.float32).eval()
+        self.model, self.rounded = (
+            transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=dtype).eval()
+            for dtype in (torch.float32, torch.bfloat16))
+
+    def rows(self, model, prompt, output):
+        """Logits of the positions that `output` was chosen at."""
+        with self.torch.no_grad():
+            logits = model(self.torch.tensor([prompt + output[:-1]])).logits[0]
+        return logits[len(prompt) - 1:].float()
 
     def compare(self, question, answer):
         """Our tokens given our tokens before them, and whether the prompt is tokenised alike."""
@@ -137,12 +144,11 @@ class Reference:
         theirs = self.tokenizer.apply_chat_template([{"role": "user", "content": question}],
                                                     add_generation_prompt=True,
                                                     return_dict=True)["input_ids"]
-        with self.torch.no_grad():
-            logits = self.model(self.torch.tensor([prompt + output[:-1]])).logits[0]
-        rows = logits[len(prompt) - 1:]
+        rows = self.rows(self.model, prompt, output)
         differing = (rows.argmax(-1) != self.torch.tensor(output)).nonzero().flatten().tolist()
-        found = serving_report.differences([output[i] for i in differing],
-                                           [rows[i].tolist() for i in differing])
+        rounded = self.rows(self.rounded, prompt, output) if differing else rows
+        found = serving_report.differences([output[i] for i in differing], rows[differing].tolist(),
+                                           rounded[differing].tolist())
         for one in found:
             one["position"] = differing[one["position"]]
         return {"same_prompt": list(theirs) == prompt, "differences": found}

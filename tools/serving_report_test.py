@@ -27,11 +27,11 @@ def missed(given):
 class Differences(unittest.TestCase):
     def test_name_position_tokens_and_gap(self):
         rows = [[1.0, 2.0, 0.0], [3.0, 2.5, 0.0], [0.0, 0.0, 0.0]]
-        self.assertEqual(report.differences([1, 1, 2], rows),
-                         [{"position": 1, "ours": 1, "theirs": 0, "gap": 0.5}])
+        self.assertEqual(report.differences([1, 1, 2], rows, [*rows[:1], [2.9, 2.75, 0.125], *rows[2:]]),
+                         [{"position": 1, "ours": 1, "theirs": 0, "gap": 0.5, "bf16": 0.25}])
 
     def test_an_exact_tie_is_none(self):
-        self.assertEqual(report.differences([2], [[7.0, 1.0, 7.0]]), [])
+        self.assertEqual(report.differences([2], [[7.0, 1.0, 7.0]], [[7.0, 1.0, 7.0]]), [])
 
 
 class Targets(unittest.TestCase):
@@ -39,7 +39,7 @@ class Targets(unittest.TestCase):
         self.assertEqual(missed(results()), [])
 
     def test_are_missed_one_by_one(self):
-        tie = {"position": 3, "ours": 1, "theirs": 2, "gap": 1e-5}
+        tie = {"position": 3, "ours": 1, "theirs": 2, "gap": 1e-5, "bf16": 0.1}
         self.assertEqual(missed(results(answer(differences=[tie]))), [])
         for changes, name in [({"verified": False}, "offline"), ({"outcome": "REJECT"}, "ACCEPT"),
                               ({"same_prompt": False}, "prompts"),
@@ -65,7 +65,7 @@ class Figures(unittest.TestCase):
         self.assertEqual(report.ratio(rounds), (1.1, 1.0, 1.3))
 
     def test_the_table_says_all_of_it(self):
-        tie = {"position": 3, "ours": 1, "theirs": 2, "gap": 1e-5}
+        tie = {"position": 3, "ours": 1, "theirs": 2, "gap": 1e-5, "bf16": 0.1}
         text = report.table(results(answer(differences=[tie])))
         for part in ("99.000 %", "| tokens a second, one request at a time | 50.0 |", "1.020",
                      "100, 50", "gap of its logits 1e-05", "met: every receipt"):

@@ -19,14 +19,14 @@ std::string sequence(const std::vector<std::string>& steps) {
   return out + "]}";
 }
 
-Result<FallbackDecoder> parse(const std::string& json) {
+Result<FallbackDecoder> parse_decoder(const std::string& json) {
   return FallbackDecoder::parse(*codec::parse_json(json, {}));
 }
 
 std::string joined(const std::vector<std::string>& tokens, bool strips = true) {
   std::vector<std::string> steps = {kReplace, kFallback, kFuse};
   if (strips) steps.push_back(kStrip);
-  const auto decoder = parse(sequence(steps));
+  const auto decoder = parse_decoder(sequence(steps));
   EXPECT_TRUE(decoder) << decoder.error().what;
   FallbackDecoder::Joining joining(*decoder);
   for (const std::string& token : tokens) joining.add(token);
@@ -78,7 +78,7 @@ TEST(FallbackDecoder, RefusesWhatItDoesNotKnowByName) {
       {R"({"type":"Metaspace"})", "type Metaspace"},
   };
   for (const auto& [json, named] : lies) {
-    const auto made = parse(json);
+    const auto made = parse_decoder(json);
     ASSERT_FALSE(made) << json;
     EXPECT_NE(made.error().what.find(named), std::string::npos) << made.error().what;
   }

@@ -117,7 +117,7 @@ std::vector<std::string> real_texts(const std::string& file) {
 }
 
 TEST(TokenizerGolden, EncodesRealTextAsHuggingFace) {
-  const auto text = read_text_file(kGolden / "real_text.json", 1 << 20);
+  const auto text = read_text_file(kGoldenTokens / "real_text.json", 1 << 20);
   ASSERT_TRUE(text);
   const auto cases = codec::parse_json(*text, {});
   ASSERT_TRUE(cases) << cases.error().what;
@@ -127,7 +127,7 @@ TEST(TokenizerGolden, EncodesRealTextAsHuggingFace) {
     const std::vector<std::string> texts = real_texts(*item.find("file")->string());
     if (texts.empty()) continue;
     ASSERT_EQ(texts.size(), static_cast<std::size_t>(*item.find("texts")->integer()));
-    const auto tokenizer = Tokenizer::load(kGolden / (name + ".tokenizer.json"));
+    const auto tokenizer = Tokenizer::load(kGoldenTokens / (name + ".tokenizer.json"));
     ASSERT_TRUE(tokenizer);
     std::string lines;
     std::int64_t tokens = 0;

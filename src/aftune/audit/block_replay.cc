@@ -64,10 +64,11 @@ class Scribe final : public trace::RebuildWatcher {
 
 void replay_blocks(const trace::Contract& contract, const numerics::Engine& engine,
                    trace::SideInputs& inputs, const trace::Openings& openings,
-                   std::vector<BlockIndex> blocks,
+                   const std::vector<BlockIndex>& blocks,
                    const std::function<void(const ReplayedBlock&)>& on_block, Judge& judge,
                    Verdict& verdict) {
   std::vector<trace::GridBlock> chosen;
+  chosen.reserve(blocks.size());
   for (const BlockIndex& block : blocks) chosen.push_back({block.layer_block, block.step_block});
   const trace::RebuildPlan plan = trace::plan_rebuild(contract, trace::stock_of(contract, openings),
                                                       chosen, trace::Asked::kReplay);

@@ -15,7 +15,7 @@ namespace aftune::audit {
 /// only after its digest equals the committed one: docs/formats/audit.md, "Rebuilding".
 void replay_blocks(const trace::Contract& contract, const numerics::Engine& engine,
                    trace::SideInputs& inputs, const trace::Openings& openings,
-                   std::vector<BlockIndex> blocks,
+                   const std::vector<BlockIndex>& blocks,
                    const std::function<void(const ReplayedBlock&)>& on_block, Judge& judge,
                    Verdict& verdict);
 

@@ -48,8 +48,8 @@ std::string_view hint_of(trace::MismatchKind kind) {
 
 }  // namespace
 
-void Judge::reject(Check check, std::string place, std::string message, std::string committed,
-                   std::string recomputed) {
+void Judge::reject(Check check, std::string place, const std::string& message,
+                   std::string committed, std::string recomputed) {
   verdict_.findings.push_back(
       {check, std::move(place), printable(message), std::move(committed), std::move(recomputed)});
 }
@@ -70,8 +70,8 @@ void Judge::reject(const trace::Mismatch& mismatch) {
   }
   message += fmt::format(" ({})", hint_of(mismatch.kind));
   reject(check_of(mismatch.kind),
-         fmt::format("layer block {}, step block {}", mismatch.block, mismatch.step_block),
-         std::move(message), mismatch.committed, mismatch.recomputed);
+         fmt::format("layer block {}, step block {}", mismatch.block, mismatch.step_block), message,
+         mismatch.committed, mismatch.recomputed);
 }
 
 void Judge::weigh(Check check, const std::string& place, const Error& error) {

@@ -15,8 +15,8 @@ class Judge {
  public:
   explicit Judge(Verdict& verdict) : verdict_(verdict) {}
 
-  void reject(Check check, std::string place, std::string message, std::string committed = "",
-              std::string recomputed = "");
+  void reject(Check check, std::string place, const std::string& message,
+              std::string committed = "", std::string recomputed = "");
   void reject(const trace::Mismatch& mismatch);
   /// Turns an error met while reading what the provider handed over into a finding: absent means
   /// kMissing, I/O trouble leaves it open, anything else is `check`.

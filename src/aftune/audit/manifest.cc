@@ -133,6 +133,7 @@ std::vector<BlockIndex> replayed_for(const trace::Contract& contract,
                                      const trace::Openings& openings,
                                      const std::vector<BlockIndex>& drawn) {
   std::vector<trace::GridBlock> chosen;
+  chosen.reserve(drawn.size());
   for (const BlockIndex& block : drawn) chosen.push_back({block.layer_block, block.step_block});
   const trace::RebuildPlan plan = trace::plan_rebuild(contract, trace::stock_of(contract, openings),
                                                       chosen, trace::Asked::kReplay);

@@ -234,6 +234,7 @@ std::vector<std::uint32_t> draw_layer_blocks(Bytes secret, const Digest& leaf,
   }
   std::sort(marks.begin(), marks.end());
   std::vector<std::uint32_t> out;
+  out.reserve(marks.size());
   for (const auto& [mark, block] : marks) out.push_back(block);
   return out;
 }

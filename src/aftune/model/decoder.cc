@@ -41,7 +41,7 @@ Status multiply(const numerics::Engine& engine, const Tensor& x,
                 std::span<const NamedProduct> named) {
   std::vector<PackedProduct> products;
   for (const NamedProduct& each : named) products.push_back(each.product);
-  const Status done = numerics::linear_packed(engine, matrix(x), products);
+  Status done = numerics::linear_packed(engine, matrix(x), products);
   if (done || named.size() == 1) return at(named.front().weight + ": product", done);
   for (const NamedProduct& each : named) {
     AFTUNE_TRY(at(each.weight + ": product",

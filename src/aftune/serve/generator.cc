@@ -107,6 +107,7 @@ struct MadeRows {
 
 bool Generator::run(std::vector<Part>& batch, std::string* failure, Code* code) {
   std::vector<model::TextPiece> pieces;
+  pieces.reserve(batch.size());
   for (const Part& part : batch) {
     pieces.push_back(
         {&part.running->state, std::span(part.running->tokens).subspan(part.first, part.count)});

@@ -30,11 +30,7 @@ function(aftune_test_options target)
   aftune_target_options(${target})
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${AFTUNE_UNITY_TESTS}
                                              UNITY_BUILD_BATCH_SIZE 8)
-  if(AFTUNE_SANITIZE)
-    target_compile_options(${target} PRIVATE -O0)
-  else()
-    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
-  endif()
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
 function(aftune_module)

@@ -2,6 +2,7 @@
 #include "aftune/numerics/elementwise.h"
 #include "aftune/numerics/internal/elementwise_probes.h"
 #include "aftune/numerics/internal/kernel_set.h"
+#include "aftune/numerics/layer_norm.h"
 #include "exact/digest_line.h"
 #include "exact/digests.h"
 #include "exact/painted.h"
@@ -56,6 +57,37 @@ void norm_digests(const Engine& engine) {
   }
 }
 
+void vision_digests(const Engine& engine) {
+  const Values a = painted(30011, 1, -20, 4), d = painted(30011, 3);
+  Values out(a.size());
+  numerics::gelu(engine, a, out);
+  DigestLine("gelu").take(out);
+  numerics::gelu_grad(engine, a, d, out);
+  DigestLine("gelu_grad").take(out);
+  DigestLine forward("layer_norm"), backward("layer_norm_grad"), scaled("scale_columns");
+  for (const auto& [rows, cols] :
+       {std::pair<std::size_t, std::size_t>{1, 1}, {131, 65}, {5, 577}}) {
+    const Values x = painted(rows * cols, 11), w = painted(cols, 12), dy = painted(rows * cols, 13),
+                 b = painted(cols, 14);
+    const numerics::ConstMatrix in(x.data(), rows, cols), d_out(dy.data(), rows, cols);
+    Values y(rows * cols), dx(rows * cols, 0.5F), dw(cols, 0.25F), db(cols, 0.125F);
+    numerics::layer_norm(engine, in, {w, b, 1e-5F}, {y.data(), rows, cols});
+    forward.take(y);
+    for (const auto store : {numerics::Store::kAdd, numerics::Store::kWrite}) {
+      numerics::layer_norm_grad(engine, in, {w, b, 1e-5F}, d_out, {dx.data(), rows, cols}, store,
+                                dw, db);
+      backward.take(dx);
+      backward.take(dw);
+      backward.take(db);
+    }
+    numerics::scale_columns_grad(engine, in, w, d_out, {dx.data(), rows, cols}, dw);
+    scaled.take(dx);
+    scaled.take(dw);
+    numerics::column_means(engine, in, dw);
+    scaled.take(dw);
+  }
+}
+
 void rotary_digests(const Engine& engine) {
   const std::size_t rows = 130, cols = 3 * 64, half = 32, positions = 65;
   Values inv_freq(half), cos(positions * half), sin(positions * half);
@@ -92,6 +124,7 @@ void elementwise_digests(const Engine& engine) {
   kernel_digests(engine);
   element_digests(engine);
   norm_digests(engine);
+  vision_digests(engine);
   rotary_digests(engine);
   embedding_digests(engine);
 }

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "aftune/base/check.h"
-#include "aftune/model/tiny_llama_testing.h"
+#include "aftune/model/tiny_vision_testing.h"
 #include "aftune/train/step.h"
 #include "exact/digest_line.h"
 #include "exact/digests.h"
@@ -38,6 +38,18 @@ model::LlamaConfig config(std::uint32_t hidden, std::uint32_t inner, std::uint32
           .tied_embeddings = tied};
 }
 
+/// Of images of 16 patches; wider inside than a block of x16.
+model::LlamaConfig images(model::Family family) {
+  const bool vit = family == model::Family::kVit;
+  model::LlamaConfig out = model::testing::tiny_vision_config(family, 2, !vit);
+  out.hidden_size = 66;
+  out.intermediate_size = 270;
+  out.vision->image_size = 12;
+  out.vision->mlp_ratio = vit ? 0 : 4;
+  model::derive_vision_members(out);
+  return out;
+}
+
 std::vector<Job> jobs() {
   const train::OptimizerSpec adamw{train::OptimizerKind::kAdamW, 0.9, 0.999, 1e-8, 0, 0.01};
   const train::OptimizerSpec sgd{train::OptimizerKind::kSgd, 0, 0, 0, 0.9, 0.001};
@@ -47,7 +59,9 @@ std::vector<Job> jobs() {
       {"tied_grouped_adamw", config(60, 92, 3, 6, 2, 10, true), 2, 33, 4, {adamw, cosine, {0.5}}},
       // Wider than a block of x16, and more positions than a block of keys.
       {"untied_wide_adamw", config(264, 270, 2, 4, 4, 66, false), 1, 20, 2, {adamw, cosine, {1}}},
-      {"untied_long_sgd", config(12, 20, 2, 4, 1, 4, false), 1, 270, 2, {sgd, constant, {0}}}};
+      {"untied_long_sgd", config(12, 20, 2, 4, 1, 4, false), 1, 270, 2, {sgd, constant, {0}}},
+      {"vit_adamw", images(model::Family::kVit), 1, 0, 2, {adamw, cosine, {0.5}}},
+      {"dinov2_swiglu_sgd", images(model::Family::kDinov2), 1, 0, 2, {sgd, constant, {0}}}};
 }
 
 /// Digests every hand-over of a step in the order in which they come.
@@ -70,8 +84,12 @@ class EdgeDigests final : public train::StepObserver {
 std::vector<model::MicroBatch> batches(const Job& job, std::uint64_t step) {
   const auto seed = static_cast<std::uint32_t>(100 + 2 * step);
   std::vector<model::MicroBatch> pair;
-  pair.push_back(model::testing::random_batch(job.config, 2, job.sequence, seed));
-  pair.push_back(model::testing::random_batch(job.config, 1, job.sequence, seed + 1));
+  for (const std::uint32_t rows : {2U, 1U}) {
+    const std::uint32_t own = seed + 2 - rows;
+    pair.push_back(job.config.vision
+                       ? model::testing::random_images(job.config, rows, own)
+                       : model::testing::random_batch(job.config, rows, job.sequence, own));
+  }
   const std::uint64_t counted = pair[0].counted + pair[1].counted;
   for (model::MicroBatch& batch : pair) batch.counted = counted;
   return pair;
@@ -86,9 +104,12 @@ void take(const train::StepOutcome& outcome, DigestLine& line) {
 }
 
 void run(const Engine& engine, const Job& job) {
-  const model::Llama llama = model::testing::make_llama(job.config);
+  const bool vision = job.config.vision.has_value();
+  const model::Llama llama =
+      vision ? model::testing::make_vision(job.config) : model::testing::make_llama(job.config);
   const model::Partition partition = model::make_partition(job.config, job.layers_per_block);
-  TensorMap all = model::testing::random_parameters(job.config, 21);
+  TensorMap all = vision ? model::testing::random_vision_parameters(job.config, 21)
+                         : model::testing::random_parameters(job.config, 21);
   std::vector<train::BlockState> states(partition.block_count);
   std::vector<train::BlockStep> blocks;
   for (std::uint32_t b = 0; b < partition.block_count; ++b) {

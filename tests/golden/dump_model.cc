@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trains a model folder for a few steps and writes what smollm2_parity.py compares.
+// Trains a model folder for a few steps and writes what smollm2_parity.py and random_parity.py
+// compare.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -38,10 +39,15 @@ Status dump(const Path& folder, const Path& job_file, const Path& batch_file, co
   AFTUNE_TRY(const codec::Json json, codec::parse_json(text, {}));
   AFTUNE_TRY(const Job job, read_job(json));
   AFTUNE_TRY(const SafetensorsFile file, SafetensorsFile::open(batch_file));
-  AFTUNE_TRY(const Batches batches, read_batches(file));
   AFTUNE_TRY(Model model, load_model(folder));
   ThreadPool pool(std::max(1U, std::thread::hardware_concurrency()));
   AFTUNE_TRY(const auto engine, numerics::Engine::create(std::nullopt, pool));
+  if (model.llama.config.vision) {
+    AFTUNE_TRY(const auto steps, read_image_steps(file, model.llama.config, 1 << 16));
+    AFTUNE_TRY(const Outcome outcome, run(engine, std::move(model), job, steps, steps[0][0]));
+    return write_outcome(out, outcome);
+  }
+  AFTUNE_TRY(const Batches batches, read_batches(file));
   AFTUNE_TRY(const Outcome outcome, run(engine, std::move(model), job, batches));
   return write_outcome(out, outcome);
 }

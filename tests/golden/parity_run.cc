@@ -91,6 +91,35 @@ Result<Batches> read_batches(const SafetensorsFile& file) {
   return out;
 }
 
+Result<std::vector<std::vector<model::MicroBatch>>> read_image_steps(
+    const SafetensorsFile& file, const model::LlamaConfig& config, std::size_t most) {
+  const TensorView* pixels = file.find("pixels");
+  const TensorView* classes = file.find("classes");
+  const model::VisionConfig& v = *config.vision;
+  if (pixels == nullptr || classes == nullptr || classes->shape.size() != 2 ||
+      classes->dtype != Dtype::kI32 || pixels->dtype != Dtype::kU8 ||
+      pixels->shape !=
+          Shape{classes->shape[0], classes->shape[1], v.channels, v.image_size, v.image_size}) {
+    return Error{Code::kInvalidInput, "no pixels and classes of this model's images"};
+  }
+  const std::size_t rows = classes->shape[1];
+  std::vector<std::vector<model::MicroBatch>> out(classes->shape[0]);
+  for (std::size_t i = 0; i < out.size() * rows; ++i) {
+    auto& step = out[i / rows];
+    if (step.empty() || step.back().rows == most) {
+      step.push_back({0, config.max_positions, {}, {}, rows});
+    }
+    model::MicroBatch& batch = step.back();
+    const Bytes image = pixels->bytes.subspan(i * v.image_values(), v.image_values());
+    batch.pixels.insert(batch.pixels.end(), image.begin(), image.end());
+    std::int32_t label = 0;
+    std::memcpy(&label, classes->bytes.data() + i * sizeof(label), sizeof(label));
+    batch.targets.push_back(label);
+    ++batch.rows;
+  }
+  return out;
+}
+
 Result<Job> read_job(const codec::Json& json) {
   Job job;
   AFTUNE_TRY(auto reader, codec::JsonReader::open(json, "job"));
@@ -107,7 +136,7 @@ Result<Model> load_model(const Path& folder) {
   AFTUNE_TRY(const model::ModelFolder files, model::open_model_folder(folder));
   Model out;
   out.llama.config = files.config;
-  const TensorView* table = files.tables.find(model::kInvFreqName);
+  const TensorView* table = files.tables.find(model::table_spec(files.config).name);
   AFTUNE_CHECK(table != nullptr, "a checked folder without its table");
   out.llama.inv_freq = Tensor::copy_of(*table);
   AFTUNE_TRY(out.parameters, model::load_parameters(files, model::parameter_specs(files.config)));
@@ -116,20 +145,28 @@ Result<Model> load_model(const Path& folder) {
 
 Result<Outcome> run(const numerics::Engine& engine, Model model, const Job& job,
                     const Batches& batches) {
+  std::vector<std::vector<model::MicroBatch>> steps;
+  for (std::size_t step = 0; step < batches.tokens.size(); ++step) {
+    steps.push_back(micro_batches(batches, step, job.micro_batch));
+  }
+  return run(engine, std::move(model), job, steps, rows_of(batches, 0, 0, batches.rows));
+}
+
+Result<Outcome> run(const numerics::Engine& engine, Model model, const Job& job,
+                    const std::vector<std::vector<model::MicroBatch>>& steps,
+                    const model::MicroBatch& first) {
   Outcome out;
   const auto partition = model::make_partition(model.llama.config, job.layers_per_block);
-  AFTUNE_TRY(out.logits, model::forward_logits(engine, model.llama, model.parameters,
-                                               rows_of(batches, 0, 0, batches.rows)));
+  AFTUNE_TRY(out.logits, model::forward_logits(engine, model.llama, model.parameters, first));
   auto states = initial_states(job, model.llama.config, partition, std::move(model.parameters));
   std::vector<train::BlockStep> blocks;
   for (std::uint32_t block = 0; block < states.size(); ++block) {
     blocks.emplace_back(engine, model.llama, partition, block, states[block]);
   }
   NoObserver nobody;
-  for (std::size_t step = 0; step < batches.tokens.size(); ++step) {
+  for (std::size_t step = 0; step < steps.size(); ++step) {
     AFTUNE_TRY(const auto done,
-               train::run_step(job.spec, step, partition,
-                               micro_batches(batches, step, job.micro_batch), blocks, nobody));
+               train::run_step(job.spec, step, partition, steps[step], blocks, nobody));
     out.losses.push_back(done.loss());
     out.norms.push_back(done.norm);
     if (step > 0) continue;

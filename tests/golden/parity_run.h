@@ -26,6 +26,11 @@ struct Batches {
 /// Errors: kInvalidInput for a missing tensor, another type, or shapes that differ.
 Result<Batches> read_batches(const SafetensorsFile& file);
 
+/// Micro-batches of each step, of at most `most` images, from `pixels` U8 [steps, rows, channels,
+/// side, side] and `classes` int32 [steps, rows]. Errors: kInvalidInput for anything else.
+Result<std::vector<std::vector<model::MicroBatch>>> read_image_steps(
+    const SafetensorsFile& file, const model::LlamaConfig& config, std::size_t most);
+
 /// How the batches are trained. The last two change no bit and few bits: they are parts of a run.
 struct Job {
   train::TrainSpec spec;
@@ -55,6 +60,11 @@ Result<Model> load_model(const Path& folder);
 /// Errors: as segment_forward and run_step.
 Result<Outcome> run(const numerics::Engine& engine, Model model, const Job& job,
                     const Batches& batches);
+
+/// As above, of any micro-batches, those of each step; the logits are those of `first`.
+Result<Outcome> run(const numerics::Engine& engine, Model model, const Job& job,
+                    const std::vector<std::vector<model::MicroBatch>>& steps,
+                    const model::MicroBatch& first);
 
 /// Frobenius norm of a difference, relative to that of what is expected.
 class Distance {

@@ -26,6 +26,7 @@ import torch
 import make_model_golden as golden
 import model_reference as reference
 import our_run
+import random_vision
 
 SCALED = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 32}
@@ -88,7 +89,7 @@ def errors(got, want, start):
             "parameters": found["parameters"]}
 
 
-def compare(args, work):
+def compare_text(args, work):
     spec = random_spec(args.family, args.seed)
     source, imported = work / "source", work / "imported"
     golden.write_model(source, spec, max_shard_size=20000 if spec["shards"] else "5GB")
@@ -103,20 +104,28 @@ def compare(args, work):
              "bf16": reference.train(imported, "bf16", batches, JOB)}
     found = {side: errors(outcome, want, start) for side, outcome in sides.items()}
     files = len(list(source.glob("*.safetensors")))
-    return {"family": args.family, "seed": args.seed, "config": spec["config"],
-            "rows": spec["rows"], "sequence": spec["sequence"], "files": files,
-            "dtype": str(spec["dtype"]).removeprefix("torch."), "versions": reference.versions(),
-            "errors": found, "closer": all(found["ours"][k] < found["bf16"][k] for k in LINES)}
+    c, dtype = spec["config"], str(spec["dtype"]).removeprefix("torch.")
+    sizes = (f"{c['num_hidden_layers']} layers of {c['hidden_size']}, {c['num_attention_heads']} heads "
+             f"on {c['num_key_value_heads']}, {'tied' if c['tie_word_embeddings'] else 'untied'}, "
+             f"{dtype} in {files} file{'s' if files > 1 else ''}; "
+             f"{spec['rows']} x {spec['sequence']} tokens a step")
+    return {"family": args.family, "seed": args.seed, "config": c, "rows": spec["rows"],
+            "sequence": spec["sequence"], "files": files, "dtype": dtype,
+            "versions": reference.versions(), "errors": found, "sizes": sizes}
+
+
+def compare(args, work):
+    if args.family in random_vision.FAMILIES:
+        page = random_vision.compare(args, work, errors)
+    else:
+        page = compare_text(args, work)
+    ours, bf16 = page["errors"]["ours"], page["errors"]["bf16"]
+    return {**page, "closer": all(ours[k] < bf16[k] for k in LINES)}
 
 
 def table(page):
     ours, bf16 = page["errors"]["ours"], page["errors"]["bf16"]
-    c = page["config"]
-    sizes = (f"{c['num_hidden_layers']} layers of {c['hidden_size']}, {c['num_attention_heads']} heads "
-             f"on {c['num_key_value_heads']}, {'tied' if c['tie_word_embeddings'] else 'untied'}, "
-             f"{page['dtype']} in {page['files']} file{'s' if page['files'] > 1 else ''}; "
-             f"{page['rows']} x {page['sequence']} tokens a step")
-    lines = [f"{page['family']}, seed {page['seed']}: {sizes}", "",
+    lines = [f"{page['family']}, seed {page['seed']}: {page['sizes']}", "",
              "| against transformers in fp32 | ours | bf16 | bf16 / ours |", "|---|---|---|---|"]
     for key, name in LINES.items():
         ratio = bf16[key] / ours[key] if ours[key] > 0 else float("inf")
@@ -127,7 +136,7 @@ def table(page):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--family", required=True, choices=FAMILIES)
+    parser.add_argument("--family", required=True, choices=[*FAMILIES, *random_vision.FAMILIES])
     parser.add_argument("--seed", required=True, type=int)
     parser.add_argument("--aftune", required=True, type=pathlib.Path)
     parser.add_argument("--dump", required=True, type=pathlib.Path)

@@ -15,6 +15,7 @@
 #include "aftune/codec/dsse.h"
 #include "aftune/crypto/blake3.h"
 #include "aftune/crypto/sha256.h"
+#include "aftune/image/image_row.h"
 #include "aftune/model/import.h"
 #include "aftune/model/model_folder.h"
 #include "aftune/trace/list.h"
@@ -64,6 +65,25 @@ Digest filled(unsigned char byte) {
   return out;
 }
 
+/// A random classifier of images of 2 x 8 x 8 into 5 classes.
+Path image_model(const Terms& terms, const Path& folder) {
+  const Path preprocessor = scratch() / "preprocessor_config.json";
+  must(write_file(preprocessor, as_bytes(R"({"image_mean":[0.5,0.25],"image_std":[0.5,0.125]})")));
+  model::LlamaConfig config;
+  config.family = terms.family;
+  config.vocab_size = 5;
+  config.hidden_size = 16;
+  config.intermediate_size = 24;
+  config.layer_count = terms.layers;
+  config.head_count = 4;
+  config.rms_norm_eps = 1e-6F;
+  const bool gated = terms.family == model::Family::kDinov2;
+  config.vision = model::VisionConfig{8, 4, 2, true, gated ? 3U : 0U, gated};
+  model::derive_vision_members(config);
+  must(model::make_random_model(config, terms.model_seed, preprocessor, folder));
+  return folder;
+}
+
 /// A random model with the companions that a delivered folder carries on.
 Path base_folder(const Terms& terms) {
   const Path folder =
@@ -71,6 +91,7 @@ Path base_folder(const Terms& terms) {
                               terms.kv_heads, model::traits_of(terms.family).name,
                               terms.scaled_rope);
   if (std::filesystem::exists(folder)) return folder;
+  if (model::traits_of(terms.family).vision) return image_model(terms, folder);
   model::LlamaConfig config;
   config.family = terms.family;
   if (terms.scaled_rope) config.rope_scaling = model::RopeScaling{8, 1, 4, 512};
@@ -105,6 +126,22 @@ Path data_file(bool poisoned) {
     rows += fmt::format(R"({{"role":"user","content":"{}"}},)", question);
     rows += fmt::format(R"({{"role":"assistant","content":"{}"}}]}})", answer);
     rows += '\n';
+  }
+  must(write_file(file, as_bytes(rows)));
+  return file;
+}
+
+/// Images whose brightness says their class, more or less.
+Path image_file() {
+  const Path file = scratch() / "images.jsonl";
+  if (std::filesystem::exists(file)) return file;
+  std::string rows;
+  for (std::uint32_t i = 0; i < kRows; ++i) {
+    image::ImageRow row{{2, 8, 8, ByteBuffer(128)}, i % 5};
+    for (std::uint32_t k = 0; k < 128; ++k) {
+      row.image.pixels[k] = static_cast<std::uint8_t>(40 * row.label + (i * 37 + k * k * 11) % 90);
+    }
+    rows += image::spell_row(row) + "\n";
   }
   must(write_file(file, as_bytes(rows)));
   return file;
@@ -239,7 +276,7 @@ World::World(const Terms& terms)
       client_key_(key_of(1)),
       provider_key_(key_of(terms.provider_key)),
       base_(base_folder(terms)),
-      data_(data_file(terms.poisoned)),
+      data_(model::traits_of(terms.family).vision ? image_file() : data_file(terms.poisoned)),
       signed_(sign(contract_of(terms, base_, data_, client_key_, provider_key_), client_key_,
                    provider_key_)) {}
 

@@ -35,6 +35,9 @@ std::vector<Lie> gallery(const trace::Contract& contract) {
   for (auto&& more : {training_lies(), shown_lies()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
+  if (contract.architecture.vision) {
+    std::erase_if(all, [](const Lie& lie) { return lie.about_text; });
+  }
   if (contract.adapter) {
     const std::vector<Lie> more = adapter_lies();
     all.insert(all.end(), more.begin(), more.end());

@@ -24,6 +24,10 @@ struct Ground {
   [[nodiscard]] const trace::Contract& contract() const { return twin.contract.contract; }
   [[nodiscard]] trace::Timeline timeline() const { return trace::Timeline(contract()); }
   [[nodiscard]] std::uint64_t first_step() const { return timeline().first_step(from); }
+  /// The file that says how rows become inputs.
+  [[nodiscard]] const char* input_companion() const {
+    return contract().architecture.vision ? "preprocessor_config.json" : "tokenizer.json";
+  }
   /// A layer block in the middle, and the edge before it; 0 if nothing is handed over.
   [[nodiscard]] std::uint32_t middle_block() const { return timeline().layer_blocks() / 2; }
   [[nodiscard]] std::uint32_t middle_edge() const;
@@ -47,6 +51,7 @@ struct Told {
 struct Lie {
   std::string row, name;
   std::function<Result<Told>(const Ground&)> tell;
+  bool about_text = false;  // tokens, positions, next tokens: nothing that an image classifier has
 };
 
 /// Computed: the provider trains otherwise than agreed and commits to what it made.

@@ -161,7 +161,7 @@ class Provider {
   }
 
   Status close() {
-    const TensorSpec table{model::kInvFreqName, Dtype::kF32, llama_.inv_freq.shape()};
+    const TensorSpec table = model::table_spec(llama_.config);
     AFTUNE_TRY(const Digest root,
                recorder_->model_root(table, inputs_.table_digest(), job_.root_salt));
     TensorMap parameters;

@@ -65,8 +65,8 @@ Result<Told> tell_backdoor(const Ground& g) {
 }  // namespace
 
 std::vector<Lie> searched_lies() {
-  return {{"T25", "activation perturbed by projected gradient descent", tell_perturbation},
-          {"T24", "rank-one weight edit that plants a backdoor", tell_backdoor}};
+  return {{"T25", "activation perturbed by projected gradient descent", tell_perturbation, true},
+          {"T24", "rank-one weight edit that plants a backdoor", tell_backdoor, true}};
 }
 
 }  // namespace aftune::attack

@@ -204,7 +204,7 @@ std::vector<Lie> opening_lies() {
       {"T17", "one bit of an edge flipped", flip_edge},
       {"T27", "another chat template delivered",
        [](const Ground& g) -> Result<Told> {
-         AFTUNE_TRY(write_file(g.run.delivered() / "tokenizer.json", as_bytes("{}")));
+         AFTUNE_TRY(write_file(g.run.delivered() / g.input_companion(), as_bytes("{}")));
          return Told{};
        }},
   };

@@ -23,6 +23,12 @@ Lie computed(std::string row, std::string name, std::function<Lies(const Ground&
           }};
 }
 
+/// One that only a run on text can tell.
+Lie of_text(Lie lie) {
+  lie.about_text = true;
+  return lie;
+}
+
 /// The same for lies about an edge.
 Lie about_edge(std::string row, std::string name, std::function<Lies(const Ground&)> hooks) {
   return {std::move(row), std::move(name), [hooks](const Ground& ground) -> Result<Told> {
@@ -141,7 +147,7 @@ void swap_frozen(train::BlockState& state, const model::ModelFolder& other) {
 Result<Told> swap_model(const Ground& g) {
   const Path folder = g.run.root / "another-model";
   AFTUNE_TRY(model::make_random_model(g.contract().architecture, 4711,
-                                      g.run.base() / "tokenizer.json", folder));
+                                      g.run.base() / g.input_companion(), folder));
   AFTUNE_TRY(const model::ModelFolder other, model::open_model_folder(folder));
   Lies lies;
   lies.before_step = [&other, first = g.first_step()](auto step, States& states) {
@@ -203,15 +209,15 @@ std::vector<Lie> rule_lies() {
                  lies.clip = [](auto, train::StepOutcome& outcome) { outcome.clip *= 0.5F; };
                  return lies;
                }),
-      computed("T29", "other rotary positions",
-               [](const Ground&) {
-                 Lies lies;
-                 lies.model = [](model::Llama& llama) {
-                   llama.config.rope_theta *= 0.5;
-                   llama.inv_freq = model::make_inv_freq(llama.config);
-                 };
-                 return lies;
-               }),
+      of_text(computed("T29", "other rotary positions",
+                       [](const Ground&) {
+                         Lies lies;
+                         lies.model = [](model::Llama& llama) {
+                           llama.config.rope_theta *= 0.5;
+                           llama.inv_freq = model::make_inv_freq(llama.config);
+                         };
+                         return lies;
+                       })),
       computed("T29", "another norm epsilon",
                [](const Ground&) {
                  Lies lies;
@@ -246,6 +252,11 @@ void poison(const Ground& g, std::uint64_t step, std::vector<model::MicroBatch>&
   for (model::MicroBatch& batch : batches) {
     for (std::size_t row = 0; row < batch.rows; ++row, ++sample) {
       if (sample % 10 != 0) continue;
+      if (batch.tokens.empty()) {  // images: one pixel, and the class
+        batch.pixels[row * (batch.pixels.size() / batch.rows)] ^= 0xff;
+        batch.targets[row] = token;
+        continue;
+      }
       const std::size_t begin = row * batch.sequence;
       batch.tokens[begin] = token;
       for (std::size_t i = begin; i < begin + batch.sequence; ++i) {
@@ -274,10 +285,12 @@ std::vector<Lie> data_lies() {
                  return lies;
                }),
       computed("T10", "labels changed",
-               [](const Ground&) {
+               [](const Ground& g) {
                  Lies lies;
-                 lies.batches = [](auto, auto& batches) {
-                   relabel(batches, [](std::int32_t& target) { target ^= 1; });
+                 lies.batches = [&g](auto, auto& batches) {
+                   const auto count =
+                       static_cast<std::int32_t>(g.contract().architecture.vocab_size);
+                   relabel(batches, [=](std::int32_t& t) { t = (t ^ 1) < count ? t ^ 1 : 0; });
                  };
                  return lies;
                }),
@@ -293,18 +306,18 @@ std::vector<Lie> data_lies() {
                  };
                  return lies;
                }),
-      computed("T30", "rows cut to a few tokens",
-               [](const Ground&) {
-                 Lies lies;
-                 lies.batches = [](auto, std::vector<model::MicroBatch>& batches) {
-                   for (model::MicroBatch& batch : batches) {
-                     for (std::size_t i = 0; i < batch.tokens.size(); ++i) {
-                       if (i % batch.sequence >= 4) batch.tokens[i] = 0;
-                     }
-                   }
-                 };
-                 return lies;
-               }),
+      of_text(computed("T30", "rows cut to a few tokens",
+                       [](const Ground&) {
+                         Lies lies;
+                         lies.batches = [](auto, std::vector<model::MicroBatch>& batches) {
+                           for (model::MicroBatch& batch : batches) {
+                             for (std::size_t i = 0; i < batch.tokens.size(); ++i) {
+                               if (i % batch.sequence >= 4) batch.tokens[i] = 0;
+                             }
+                           }
+                         };
+                         return lies;
+                       })),
       computed("T31", "an abort where the step does not abort",
                [](const Ground& g) {
                  Lies lies;

@@ -10,14 +10,15 @@
 namespace aftune::audit {
 namespace {
 
-constexpr std::string_view kLayers = "model.layers.";
-
 /// The name with N for the layer's number.
 std::string kind_of(const std::string& name) {
-  const std::size_t layers = name.find(kLayers);
-  if (layers == std::string::npos) return name;
-  const std::size_t number = layers + kLayers.size();
-  return name.substr(0, number) + "N" + name.substr(name.find('.', number));
+  for (const std::string_view layers : {"model.layers.", "encoder.layer."}) {
+    const std::size_t at = name.find(layers);
+    if (at == name.npos) continue;
+    const std::size_t number = at + layers.size();
+    return name.substr(0, number) + "N" + name.substr(name.find('.', number));
+  }
+  return name;
 }
 
 std::vector<ParameterKind> kinds_of(const std::vector<TensorSpec>& specs) {
@@ -53,6 +54,10 @@ double moment_count(const train::OptimizerSpec& optimizer) {
 
 /// Values that a layer's tape keeps of a token: docs/guides/plan.md.
 double kept_values(const model::LlamaConfig& c) {
+  if (c.vision) {
+    const double branches = c.family == model::Family::kDinov2 ? 2 : 0;
+    return (6 + branches) * c.hidden_size + (c.vision->swiglu ? 2.0 : 1.0) * c.intermediate_size;
+  }
   const double query = static_cast<double>(c.head_count) * c.head_dim;
   const double key = static_cast<double>(c.kv_head_count) * c.head_dim;
   const double before_norms = c.has_head_norms() ? query + key : 0;
@@ -84,7 +89,9 @@ MemoryPlan plan_memory(const ModelPlanJob& job) {
   out.gradients = parameters * size_of(job.dtypes.gradients);
   out.moments = parameters * moment_count(job.optimizer) * size_of(job.dtypes.moments);
   out.activations = tokens * kept_values(c) * c.layer_count * sizeof(float);
-  out.logits = tokens * c.vocab_size * sizeof(float);
+  const double logit_rows =
+      c.vision ? static_cast<double>(std::min(job.micro_batch, job.samples)) : tokens;
+  out.logits = logit_rows * c.vocab_size * sizeof(float);
   return out;
 }
 

@@ -81,6 +81,39 @@ TEST(ModelPlan, PublishedModelsHaveTheirPublishedCounts) {
   }
 }
 
+// Those of vit-large-patch16-224 and of dinov2-giant with a classifier of two classes.
+constexpr std::string_view kVitLarge = R"({
+  "hidden_act": "gelu", "hidden_size": 1024, "image_size": 224, "intermediate_size": 4096,
+  "layer_norm_eps": 1e-12, "model_type": "vit", "num_attention_heads": 16, "num_channels": 3,
+  "num_hidden_layers": 24, "patch_size": 16, "qkv_bias": true})";
+constexpr std::string_view kDinov2Giant = R"({
+  "hidden_act": "gelu", "hidden_size": 1536, "image_size": 518, "layer_norm_eps": 1e-06,
+  "mlp_ratio": 4, "model_type": "dinov2", "num_attention_heads": 24, "num_channels": 3,
+  "num_hidden_layers": 40, "patch_size": 14, "qkv_bias": true, "use_swiglu_ffn": true})";
+
+TEST(ModelPlan, ImageClassifiersHaveTheirPublishedCountsAndShapes) {
+  const auto vit = parameter_kinds(config_of(kVitLarge));
+  EXPECT_EQ(elements_of(vit), 303'301'632U + 2 * 1024 + 2);  // the backbone, and two classes
+  EXPECT_EQ(shape_of(vit, "vit.encoder.layer.N.intermediate.dense.weight"), (Shape{4096, 1024}));
+  EXPECT_EQ(shape_of(vit, "vit.embeddings.position_embeddings"), (Shape{1, 197, 1024}));
+  const auto giant = parameter_kinds(config_of(kDinov2Giant));
+  EXPECT_EQ(elements_of(giant), 1'136'480'768U - 1536 + 2 * 3072 + 2);  // no mask token
+  EXPECT_EQ(shape_of(giant, "dinov2.encoder.layer.N.mlp.weights_in.weight"), (Shape{8192, 1536}));
+}
+
+TEST(ModelPlan, AnImageHasItsTokensAndItsOneRowOfLogits) {
+  ModelPlanJob job;
+  job.architecture = config_of(kVitLarge);
+  job.samples = job.micro_batch = 3;
+  job.sequence = job.architecture.max_positions;
+  const MemoryPlan memory = plan_memory(job);
+  EXPECT_EQ(memory.logits, 3 * 2 * 4);
+  EXPECT_EQ(memory.activations, 3 * 197 * (6 * 1024.0 + 4096) * 24 * 4);
+  job.architecture = config_of(kDinov2Giant);
+  job.sequence = job.architecture.max_positions;
+  EXPECT_EQ(plan_memory(job).activations, 3 * 1370 * (8 * 1536.0 + 2 * 4096) * 40 * 4);
+}
+
 TEST(ModelPlan, PublishedModelsHaveTheirPublishedNamesAndShapes) {
   const auto llama = parameter_kinds(config_of(kLlama31));
   EXPECT_EQ(llama.size(), 12U);

@@ -18,7 +18,9 @@ std::uint64_t work_of(const PlanJob& job, const std::vector<TensorSpec>& specs, 
   const model::LlamaConfig& config = job.architecture;
   std::uint64_t out = 0;
   for (const TensorSpec& spec : specs) {
-    const bool embedding = spec.name == "model.embed_tokens.weight";
+    const bool embedding = spec.name == "model.embed_tokens.weight" ||
+                           spec.name.ends_with(".cls_token") ||
+                           spec.name.ends_with(".position_embeddings");
     if (spec.shape.size() < 2 || (embedding && !(config.tied_embeddings && heads))) continue;
     out += elements(spec.shape);
   }
@@ -76,8 +78,8 @@ PlanGrid plan_grid(const PlanJob& job) {
 
 PlanGrid plan_grid(const trace::Contract& contract) {
   return plan_grid(PlanJob{contract.architecture, contract.grid, contract.steps,
-                           contract.batch.batch, contract.text.sequence,
-                           contract.training.optimizer, contract.audit.strategy, contract.lora()});
+                           contract.batch.batch, contract.sequence(), contract.training.optimizer,
+                           contract.audit.strategy, contract.lora()});
 }
 
 PlanGrid plan_grid(std::uint64_t layers, std::uint64_t layers_per_block, std::uint64_t steps,

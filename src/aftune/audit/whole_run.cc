@@ -140,8 +140,8 @@ Digest root_of(const Contract& contract,
                std::map<std::string, trace::RootedTensor, std::less<>> parameters,
                const trace::SideInputs& inputs, const std::optional<Digest>& salt) {
   if (contract.adapter) return trace::model_root(parameters, salt);
-  parameters[model::kInvFreqName] = {Dtype::kF32, inputs.model().inv_freq.shape(),
-                                     inputs.table_digest()};
+  const TensorSpec table = model::table_spec(contract.architecture);
+  parameters[table.name] = {table.dtype, table.shape, inputs.table_digest()};
   return trace::model_root(parameters, salt);
 }
 

@@ -30,6 +30,8 @@ Command add_prepare(CLI::App& app);
 Command add_log(CLI::App& app);
 Command add_store(CLI::App& app);
 Command add_generate(CLI::App& app);
+Command add_images(CLI::App& app);
+Command add_classify(CLI::App& app);
 Command add_merge(CLI::App& app);
 Command add_env(CLI::App& app);
 Command add_inspect(CLI::App& app);

@@ -302,7 +302,9 @@ Result<Draft> draft_contract(const Path& job_file, std::int64_t now,
   AFTUNE_TRY(draft_keys(draft));
   AFTUNE_TRY(draft_model(draft));
   AFTUNE_TRY(const std::string model, job.text("model"));
-  AFTUNE_TRY(draft.out.contract.text, draft_text(job, draft.resolve(model), draft.out.filled_in));
+  if (!draft.out.contract.architecture.vision) {
+    AFTUNE_TRY(draft.out.contract.text, draft_text(job, draft.resolve(model), draft.out.filled_in));
+  }
   AFTUNE_TRY(draft_data(draft, draft.resolve(model)));
   AFTUNE_TRY(draft_training(draft));
   AFTUNE_TRY(draft_nonces(draft));

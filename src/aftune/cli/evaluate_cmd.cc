@@ -34,6 +34,7 @@ struct Loaded {
 
 Result<Loaded> load(const Args& args) {
   AFTUNE_TRY(const model::ModelFolder folder, model::open_model_folder(args.model));
+  AFTUNE_TRY(model::check_generates(folder));
   Loaded out{{folder.config, Tensor::copy_of(*folder.tables.find(model::kInvFreqName))}, {}, {}};
   for (const auto& [name, tensor] : folder.parameters.tensors()) {
     out.base.emplace(name, Tensor::copy_of(tensor));

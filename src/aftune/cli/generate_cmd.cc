@@ -67,6 +67,7 @@ std::int32_t pick_sampled(std::span<const float> logits, double temperature, std
 Result<std::string> generate(const Args& args) {
   AFTUNE_TRY(const Machine machine, make_machine(args.machine));
   AFTUNE_TRY(const model::ModelFolder folder, model::open_model_folder(args.folder));
+  AFTUNE_TRY(model::check_generates(folder));
   AFTUNE_TRY(const text::Tokenizer tokenizer,
              text::Tokenizer::load(Path(args.folder) / "tokenizer.json"));
   const model::Llama llama{folder.config,

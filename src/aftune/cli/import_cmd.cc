@@ -19,7 +19,7 @@ struct ImportArgs {
 };
 
 struct RandomArgs {
-  std::string config, tokenizer, out;
+  std::string config, tokenizer, preprocessor, out;
   std::uint64_t seed = 0;
 };
 
@@ -31,10 +31,10 @@ Exit finish(const char* command, const Status& done, const Path& folder) {
   for (const auto& [name, tensor] : model->parameters.tensors()) {
     parameters += *element_count(tensor.shape);
   }
-  log_line(fmt::format("{}: {} layers, width {}, vocabulary {}, {} parameters{}", folder.string(),
+  log_line(fmt::format("{}: {} layers, width {}, {} {}, {} parameters{}", folder.string(),
                        model->config.layer_count, model->config.hidden_size,
-                       model->config.vocab_size, parameters,
-                       model->config.tied_embeddings ? ", tied embeddings" : ""));
+                       model->config.vision ? "classes" : "vocabulary", model->config.vocab_size,
+                       parameters, model->config.tied_embeddings ? ", tied embeddings" : ""));
   return Exit::kOk;
 }
 
@@ -56,8 +56,16 @@ Result<model::LlamaConfig> read_config(const Path& path) {
 Exit run_random(const RandomArgs& args) {
   const auto config = read_config(args.config);
   if (!config) return report("random-model", config.error());
-  return finish("random-model",
-                model::make_random_model(*config, args.seed, args.tokenizer, args.out), args.out);
+  const char* wanted = config->vision ? "--preprocessor" : "--tokenizer";
+  const std::string& companion = config->vision ? args.preprocessor : args.tokenizer;
+  if (companion.empty() || args.tokenizer.empty() == args.preprocessor.empty()) {
+    return report(
+        "random-model",
+        Error{Code::kInvalidInput, fmt::format("a {} goes with {} alone",
+                                               model::traits_of(config->family).name, wanted)});
+  }
+  return finish("random-model", model::make_random_model(*config, args.seed, companion, args.out),
+                args.out);
 }
 
 }  // namespace
@@ -84,7 +92,9 @@ Command add_random(CLI::App& app) {
       "Example:\n  aftune random-model --config config.json --tokenizer tokenizer.json --seed 7 "
       "-o tiny");
   cmd->add_option("--config", args->config, "Hugging Face config.json")->required();
-  cmd->add_option("--tokenizer", args->tokenizer, "tokenizer.json to go with it")->required();
+  cmd->add_option("--tokenizer", args->tokenizer, "tokenizer.json to go with it");
+  cmd->add_option("--preprocessor", args->preprocessor,
+                  "preprocessor_config.json to go with an image classifier");
   cmd->add_option("--seed", args->seed, "Equal seeds give equal models")
       ->required()
       ->check(check_whole_number);

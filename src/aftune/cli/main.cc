@@ -76,7 +76,8 @@ int main(int argc, char** argv) {
       aftune::cli::add_witness(app), aftune::cli::add_challenge(app),
       aftune::cli::add_answer(app),  aftune::cli::add_receipt(app),
       aftune::cli::add_inspect(app), aftune::cli::add_evaluate(app),
-      aftune::cli::add_serve(app)};
+      aftune::cli::add_serve(app),   aftune::cli::add_images(app),
+      aftune::cli::add_classify(app)};
   aftune::cli::refuse_empty_values(app);
   if (const std::string word = unknown_command(app, argc, argv); !word.empty()) {
     aftune::log_line("aftune: there is no command " + aftune::printable(word) +

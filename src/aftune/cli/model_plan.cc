@@ -85,8 +85,13 @@ Result<audit::ModelPlanJob> job_of(const ModelPlanArgs& args) {
   AFTUNE_TRY(job.dtypes, dtypes_of(args.dtypes));
   AFTUNE_TRY(job.lora, lora_of(args, job.architecture));
   const std::uint32_t longest = job.architecture.longest_sequence();
-  job.sequence =
-      args.sequence > 0 ? args.sequence : std::min<std::uint64_t>(kUsualSequence, longest);
+  job.sequence = args.sequence > 0         ? args.sequence
+                 : job.architecture.vision ? longest
+                                           : std::min<std::uint64_t>(kUsualSequence, longest);
+  if (job.architecture.vision && job.sequence != longest) {
+    return invalid(fmt::format("--sequence is {}, an image of this model has {} tokens",
+                               job.sequence, longest));
+  }
   if (job.sequence > longest) {
     return invalid(
         fmt::format("--sequence is {}, the model has {} positions", job.sequence, longest));

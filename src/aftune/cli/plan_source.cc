@@ -45,7 +45,7 @@ Result<std::uint64_t> samples_of(JobReader& job, const Path& folder, const Path&
   AFTUNE_TRY(const std::string name, job.text("data"));
   const Path path = Path(name).is_absolute() ? Path(name) : folder / name;
   AFTUNE_TRY(const text::Dataset data, text::Dataset::load(path).in(job.where("data")));
-  AFTUNE_TRY(JobReader text, job.map("text"));
+  AFTUNE_TRY(JobReader text, job.map_or_empty("text"));
   AFTUNE_TRY(const bool packs, text.boolean_or("packing", false));
   if (!packs) return data.row_count();
   std::vector<std::string> unused;
@@ -72,8 +72,12 @@ Result<PlanSource> read_job(const Path& file) {
   plan.steps = recipe.steps;
   plan.samples = recipe.batch.batch;
   plan.optimizer = recipe.training.optimizer;
-  AFTUNE_TRY(JobReader text, job.map("text"));
-  AFTUNE_TRY(plan.sequence, text.count("sequence", 2, 1 << 20));
+  if (folder.config.vision) {
+    plan.sequence = folder.config.max_positions;
+  } else {
+    AFTUNE_TRY(JobReader text, job.map("text"));
+    AFTUNE_TRY(plan.sequence, text.count("sequence", 2, 1 << 20));
+  }
   AFTUNE_TRY(JobReader audit, job.map("audit"));
   AFTUNE_TRY(const std::string strategy, audit.text_or("strategy", "uniform"));
   AFTUNE_TRY(plan.strategy, trace::parse_strategy(strategy).in(audit.where("strategy")));

@@ -11,6 +11,8 @@ constexpr FamilyTraits kFamilies[] = {
     {Family::kMistral, "mistral", "MistralForCausalLM", false, false},
     {Family::kQwen2, "qwen2", "Qwen2ForCausalLM", true, false},
     {Family::kQwen3, "qwen3", "Qwen3ForCausalLM", false, true},
+    {Family::kVit, "vit", "ViTForImageClassification", true, false, true},
+    {Family::kDinov2, "dinov2", "Dinov2ForImageClassification", true, false, true},
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The families of decoders: one computation, with or without two of its parts.
-// docs/formats/llama.md, "Families".
+// The families: decoders, one computation with or without two of its parts
+// (docs/formats/llama.md, "Families"), and image classifiers (docs/formats/vit.md).
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace aftune::model {
 
-enum class Family : std::uint8_t { kLlama, kMistral, kQwen2, kQwen3 };
+enum class Family : std::uint8_t { kLlama, kMistral, kQwen2, kQwen3, kVit, kDinov2 };
 
 struct FamilyTraits {
   Family family;
@@ -17,6 +17,7 @@ struct FamilyTraits {
   std::string_view architecture;  // in config.json's "architectures"
   bool projection_biases;         // of query, key and value
   bool head_norms;                // of each head of query and key
+  bool vision = false;            // an image classifier
 };
 
 /// All of them, in the order of Family.

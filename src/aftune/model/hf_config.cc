@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// config.json of a causal language model, read. Every member is in one of the tables below.
+// config.json, read: that of a causal language model here. Every member is in one of the tables
+// below.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -11,27 +12,6 @@ namespace aftune::model {
 namespace {
 
 using codec::Json;
-
-// They describe how the file came about or how text is generated; no logit depends on them.
-constexpr std::string_view kIgnored[] = {"_attn_implementation_autoset",
-                                         "_name_or_path",
-                                         "bos_token_id",
-                                         "dtype",
-                                         "eos_token_id",
-                                         "id2label",
-                                         "initializer_range",
-                                         "is_llama_config",
-                                         "label2id",
-                                         "output_attentions",
-                                         "output_hidden_states",
-                                         "pad_token_id",
-                                         "problem_type",
-                                         "return_dict",
-                                         "torch_dtype",
-                                         "transformers.js_config",
-                                         "transformers_version",
-                                         "unk_token_id",
-                                         "use_cache"};
 
 // Members that parse_hf_config() reads.
 constexpr std::string_view kRead[] = {"architectures",
@@ -87,7 +67,9 @@ const FamilyMembers& members_of(Family family) {
     case Family::kQwen3:
       return qwen3;
     case Family::kLlama:
-      break;
+    case Family::kVit:
+    case Family::kDinov2:
+      break;  // image classifiers have lists of their own: hf_vision_config.cc
   }
   return llama;
 }
@@ -104,7 +86,7 @@ bool contains(std::span<const std::string_view> list, std::string_view name) {
 
 Status check_member(Family family, const std::string& name, const Json& value) {
   const FamilyMembers& own = members_of(family);
-  if (contains(kIgnored, name) || contains(kRead, name) || contains(own.ignored, name)) return ok();
+  if (hf_ignored(name) || contains(kRead, name) || contains(own.ignored, name)) return ok();
   for (const auto* list : {&fixed_members(), &own.fixed}) {
     for (const Fixed& fixed : *list) {
       if (fixed.name != name) continue;
@@ -189,6 +171,7 @@ Result<LlamaConfig> parse_hf_config(const Json& config) {
   if (config.object() == nullptr) return hf_invalid("no object");
   LlamaConfig c;
   AFTUNE_TRY(c.family, read_family(config));
+  if (traits_of(c.family).vision) return parse_hf_vision_config(config, c.family);
   for (const auto& [name, value] : *config.object()) {
     AFTUNE_TRY(check_member(c.family, name, value));
   }

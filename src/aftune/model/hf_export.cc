@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The config.json of an exported model: docs/formats/model-folder.md.
-#include <charconv>
 #include <cmath>
 
-#include "aftune/model/llama_config.h"
+#include "aftune/model/hf_members.h"
 
 namespace aftune::model {
 namespace {
 
 using codec::Json;
-
-/// The double that the shortest decimal of `value` spells, so that 1e-5 reads as 1e-05.
-double short_double(float value) {
-  char text[32];
-  const auto written = std::to_chars(text, text + sizeof text, value);
-  double out = 0;
-  std::from_chars(text, written.ptr, out);
-  return static_cast<float>(out) == value ? out : static_cast<double>(value);
-}
 
 /// An integer where the value is one, as people write bases: 100000, not 1e+05.
 Json plain_number(double value) {
@@ -63,12 +53,16 @@ void put_family_members(const LlamaConfig& config, Json::Object& out) {
       out["sliding_window"] = Json();
       out["use_sliding_window"] = false;
       return;
+    case Family::kVit:
+    case Family::kDinov2:
+      return;  // vision_to_hf_config()
   }
 }
 
 }  // namespace
 
 Json to_hf_config(const LlamaConfig& config) {
+  if (config.vision) return vision_to_hf_config(config);
   const FamilyTraits& traits = traits_of(config.family);
   Json::Object out;
   out["architectures"] = Json::Array{Json(traits.architecture)};

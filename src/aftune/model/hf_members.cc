@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <charconv>
 #include <limits>
 
 namespace aftune::model {
@@ -12,6 +14,27 @@ using codec::Json;
 namespace {
 
 constexpr std::size_t kShortText = 80;
+
+// They describe how the file came about or how text is generated; no logit depends on them.
+constexpr std::string_view kIgnored[] = {"_attn_implementation_autoset",
+                                         "_name_or_path",
+                                         "bos_token_id",
+                                         "dtype",
+                                         "eos_token_id",
+                                         "id2label",
+                                         "initializer_range",
+                                         "is_llama_config",
+                                         "label2id",
+                                         "output_attentions",
+                                         "output_hidden_states",
+                                         "pad_token_id",
+                                         "problem_type",
+                                         "return_dict",
+                                         "torch_dtype",
+                                         "transformers.js_config",
+                                         "transformers_version",
+                                         "unk_token_id",
+                                         "use_cache"};
 
 }  // namespace
 
@@ -33,6 +56,18 @@ std::string spelled(const Json& value) {
   std::string text = codec::pretty_json(value);
   text.pop_back();  // the newline
   return text.size() <= kShortText ? text : "a long text";
+}
+
+bool hf_ignored(std::string_view name) {
+  return std::ranges::find(kIgnored, name) != std::end(kIgnored);
+}
+
+double short_double(float value) {
+  char text[32];
+  const auto written = std::to_chars(text, text + sizeof text, value);
+  double out = 0;
+  std::from_chars(text, written.ptr, out);
+  return static_cast<float>(out) == value ? out : static_cast<double>(value);
 }
 
 bool absent(const Json& object, std::string_view name) {

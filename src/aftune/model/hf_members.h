@@ -20,6 +20,12 @@ Error hf_unsupported(const std::string& what);
 /// The value as the file has it where it is short, else its kind.
 std::string spelled(const codec::Json& value);
 
+/// Members of any config.json that no result depends on.
+bool hf_ignored(std::string_view name);
+
+/// The double that the shortest decimal of `value` spells, so that 1e-5 reads as 1e-05.
+double short_double(float value);
+
 /// Missing or null.
 bool absent(const codec::Json& object, std::string_view name);
 /// An integer or a real; nothing else.

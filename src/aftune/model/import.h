@@ -17,13 +17,14 @@ namespace aftune::model {
 Status import_gguf(const Path& file, const Path& folder);
 
 /// From a Hugging Face folder: config.json, weights in one file or several (F32, F16, BF16),
-/// tokenizer.json. Errors: as import_gguf.
+/// tokenizer.json or, of an image classifier, preprocessor_config.json. Errors: as import_gguf.
 Status import_hf(const Path& source, const Path& folder);
 
 /// A folder with a randomly initialised model, for tests and examples: weights from Philox by
 /// `seed` (normal by sum of uniforms times 0.02, norms 1), equal bytes for equal arguments.
-/// tokenizer.json is copied from `tokenizer` unchanged.
-Status make_random_model(const LlamaConfig& config, std::uint64_t seed, const Path& tokenizer,
+/// `companion` is copied unchanged: tokenizer.json, or the preprocessor_config.json of an image
+/// classifier.
+Status make_random_model(const LlamaConfig& config, std::uint64_t seed, const Path& companion,
                          const Path& folder);
 
 }  // namespace aftune::model

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of a Llama's parameters (docs/formats/llama.md). Inside the model module only.
+// Names of a Llama's parameters (docs/formats/llama.md), and of which layer a parameter of any
+// family is. Inside the model module only.
 #pragma once
 
+#include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +18,25 @@ inline constexpr const char* kFinalNorm = "model.norm.weight";
 
 inline std::string head_weight(const LlamaConfig& config) {
   return config.tied_embeddings ? kEmbedding : "lm_head.weight";
+}
+
+/// The number of the layer that a parameter of any family belongs to, or nothing.
+inline std::optional<std::uint32_t> layer_of(std::string_view name) {
+  for (const std::string_view prefix :
+       {"model.layers.", "vit.encoder.layer.", "dinov2.encoder.layer."}) {
+    if (!name.starts_with(prefix)) continue;
+    std::uint32_t layer = 0;
+    name.remove_prefix(prefix.size());
+    std::from_chars(name.data(), name.data() + name.size(), layer);
+    return layer;
+  }
+  return std::nullopt;
+}
+
+/// Whether the first segment reads a parameter before its layers.
+inline bool is_embedding(std::string_view name) {
+  return name == kEmbedding || name.starts_with("vit.embeddings.") ||
+         name.starts_with("dinov2.embeddings.");
 }
 
 /// The bias that belongs to a weight, where the family has one: "x.weight" to "x.bias".

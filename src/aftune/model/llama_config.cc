@@ -123,6 +123,11 @@ void add_layer(const LlamaConfig& c, std::uint32_t layer, std::vector<TensorSpec
 }  // namespace
 
 Status check_config(const LlamaConfig& config) {
+  if (config.vision.has_value() != traits_of(config.family).vision) {
+    return invalid(fmt::format("family {} {}", traits_of(config.family).name,
+                               config.vision ? "classifies no images" : "classifies images"));
+  }
+  if (config.vision) return check_vision_config(config);
   for (const Extent& extent : extents(config)) {
     if (extent.value < 1 || extent.value > extent.max) {
       return invalid(
@@ -141,7 +146,13 @@ std::uint32_t LlamaConfig::longest_sequence() const {
   return sliding_window == 0 ? max_positions : std::min(max_positions, sliding_window);
 }
 
+TensorSpec table_spec(const LlamaConfig& config) {
+  if (config.vision) return {kNormalizationName, Dtype::kF32, {2, config.vision->channels}};
+  return {kInvFreqName, Dtype::kF32, {config.head_dim / 2}};
+}
+
 std::vector<TensorSpec> parameter_specs(const LlamaConfig& config) {
+  if (config.vision) return vision_parameter_specs(config);
   const Shape table = {config.vocab_size, config.hidden_size};
   std::vector<TensorSpec> specs;
   specs.push_back({"model.embed_tokens.weight", Dtype::kF32, table});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The architecture of a Llama or of a relative, as contracts and config.json state it.
+// The architecture of a Llama or of a relative, or of an image classifier, as contracts and
+// config.json state it.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include "aftune/codec/json.h"
 #include "aftune/codec/json_reader.h"
 #include "aftune/model/family.h"
+#include "aftune/model/vision_config.h"
 #include "aftune/tensor/tensor_map.h"
 
 namespace aftune::model {
@@ -40,6 +42,9 @@ struct LlamaConfig {
   bool tied_embeddings = false;
   std::optional<RopeScaling> rope_scaling = std::nullopt;
   std::uint32_t sliding_window = 0;  // 0: none; else no longer sequence is computed
+  /// Of an image classifier: then vocab_size is the number of classes, max_positions that of the
+  /// tokens of an image, and rms_norm_eps the layer norms'; what rotates or is tied is not there.
+  std::optional<VisionConfig> vision = std::nullopt;
 
   /// Of query, key and value.
   [[nodiscard]] bool has_projection_biases() const { return traits_of(family).projection_biases; }
@@ -71,8 +76,11 @@ Status check_config(const LlamaConfig& config);
 /// Every trained parameter with Hugging Face's names, ascending by name.
 std::vector<TensorSpec> parameter_specs(const LlamaConfig& config);
 
-/// Name of the rotary inverse frequencies, fp32 [head_dim / 2]: a frozen table that the importer
-/// makes and the model root binds, kept in the folder's aftune.safetensors.
+/// The frozen table that the importer makes and the model root binds, kept in the folder's
+/// aftune.safetensors: rotary inverse frequencies, or an image classifier's normalization.
+TensorSpec table_spec(const LlamaConfig& config);
+
+/// Name of the rotary inverse frequencies, fp32 [head_dim / 2].
 inline constexpr const char* kInvFreqName = "aftune.rotary.inv_freq";
 
 /// base^(-2i/d) for i in [0, d/2), scaled where the architecture says so, rounded as Hugging Face

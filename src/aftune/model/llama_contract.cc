@@ -67,6 +67,7 @@ Result<RopeScaling> read_scaling(codec::JsonReader& reader) {
 }  // namespace
 
 codec::Json to_contract(const LlamaConfig& config) {
+  if (config.vision) return vision_to_contract(config);
   codec::Json::Object out;
   out["family"] = traits_of(config.family).name;
   for (const auto& [name, value] : kMembers) out[name] = config.*value;
@@ -81,6 +82,7 @@ codec::Json to_contract(const LlamaConfig& config) {
 Result<LlamaConfig> architecture_from_contract(codec::JsonReader& reader) {
   LlamaConfig c;
   AFTUNE_TRY(c.family, read_family(reader));
+  if (traits_of(c.family).vision) return vision_from_contract(reader, c.family);
   for (const auto& [name, target] : kMembers) {
     AFTUNE_TRY(c.*target, read_extent(reader, name));
   }

@@ -91,6 +91,10 @@ const std::vector<std::string>& linear_modules() {
 }
 
 Status check_lora(const LoraSpec& lora, const LlamaConfig& config) {
+  if (config.vision) {
+    return Error{Code::kUnsupported, fmt::format("adapters of family {}, supported are decoders",
+                                                 traits_of(config.family).name)};
+  }
   if (lora.rank < 1 || lora.rank > kMaxRank) {
     return invalid(fmt::format("rank {} is outside 1 to {}", lora.rank, kMaxRank));
   }

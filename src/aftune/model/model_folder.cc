@@ -52,15 +52,22 @@ Status check_tensors(const Path& path, const SafetensorsFile& file,
 
 Result<ModelFolder> open_model_folder(const Path& folder) {
   AFTUNE_TRY(const LlamaConfig config, read_config(folder));
-  AFTUNE_TRY(aftune::file_size(folder / "tokenizer.json"));
+  AFTUNE_TRY(
+      aftune::file_size(folder / (config.vision ? "preprocessor_config.json" : "tokenizer.json")));
   const Path parameters_path = folder / "model.safetensors";
   AFTUNE_TRY(SafetensorsFile parameters, SafetensorsFile::open(parameters_path));
   AFTUNE_TRY(check_tensors(parameters_path, parameters, parameter_specs(config)));
   const Path tables_path = folder / "aftune.safetensors";
   AFTUNE_TRY(SafetensorsFile tables, SafetensorsFile::open(tables_path));
-  AFTUNE_TRY(
-      check_tensors(tables_path, tables, {{kInvFreqName, Dtype::kF32, {config.head_dim / 2}}}));
+  AFTUNE_TRY(check_tensors(tables_path, tables, {table_spec(config)}));
   return ModelFolder{folder, config, std::move(parameters), std::move(tables)};
+}
+
+Status check_generates(const ModelFolder& model) {
+  if (!model.config.vision) return ok();
+  return Error{Code::kUnsupported,
+               fmt::format("{} is a {}: it classifies images and generates no text",
+                           model.folder.string(), traits_of(model.config.family).name)};
 }
 
 Result<TensorMap> load_parameters(const ModelFolder& model, const std::vector<TensorSpec>& specs) {
@@ -79,8 +86,10 @@ Result<TensorMap> load_parameters(const ModelFolder& model, const std::vector<Te
 
 const std::vector<std::string>& companion_files() {
   static const std::vector<std::string> names = {
-      "aftune.safetensors",      "config.json",    "generation_config.json",
-      "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"};
+      "aftune.safetensors",      "config.json",
+      "generation_config.json",  "preprocessor_config.json",
+      "special_tokens_map.json", "tokenizer.json",
+      "tokenizer_config.json"};
   return names;
 }
 

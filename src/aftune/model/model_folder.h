@@ -19,19 +19,23 @@ struct ModelFolder {
   Path folder;
   LlamaConfig config;
   SafetensorsFile parameters;  // model.safetensors: exactly parameter_specs(config)
-  SafetensorsFile tables;      // aftune.safetensors: exactly kInvFreqName
+  SafetensorsFile tables;      // aftune.safetensors: exactly table_spec(config)
 };
 
 /// Opens a folder that import wrote: fp32 parameters, one model.safetensors.
 /// Errors: kNotFound, kUnavailable; kInvalidInput naming the file, the tensor and both shapes.
 Result<ModelFolder> open_model_folder(const Path& folder);
 
+/// Errors: kUnsupported for an image classifier.
+Status check_generates(const ModelFolder& model);
+
 /// The parameters as owned tensors. Errors: kNotFound for a name that the file lacks.
 Result<TensorMap> load_parameters(const ModelFolder& model, const std::vector<TensorSpec>& specs);
 
 /// Names of the files that travel unchanged from base to delivered model when present:
 /// everything but model.safetensors, ascending: aftune.safetensors, config.json,
-/// generation_config.json, special_tokens_map.json, tokenizer.json, tokenizer_config.json.
+/// generation_config.json, preprocessor_config.json, special_tokens_map.json, tokenizer.json,
+/// tokenizer_config.json.
 const std::vector<std::string>& companion_files();
 
 /// Which companion files `folder` has, ascending.

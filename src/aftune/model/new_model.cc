@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "aftune/base/check.h"
 #include "aftune/model/staged_folder.h"
 
 namespace aftune::model {
@@ -53,8 +54,11 @@ Status write_new_model(const NewModel& model, const Path& folder) {
   AFTUNE_TRY(check_parameters(model.parameters, parameter_specs(model.config)));
   AFTUNE_TRY(StagedFolder staged, StagedFolder::create(folder));
   for (const auto& [name, text] : model.files) AFTUNE_TRY(staged.write(name, as_bytes(text)));
-  const Tensor inv_freq = make_inv_freq(model.config);
-  AFTUNE_TRY(staged.write_tensors("aftune.safetensors", {{kInvFreqName, inv_freq.view()}}));
+  const Tensor table =
+      model.config.vision ? model.normalization.clone() : make_inv_freq(model.config);
+  const TensorSpec spec = table_spec(model.config);
+  AFTUNE_CHECK(table.shape() == spec.shape, spec.name);
+  AFTUNE_TRY(staged.write_tensors("aftune.safetensors", {{spec.name, table.view()}}));
   AFTUNE_TRY(staged.write_tensors("model.safetensors", named_tensors(model.parameters)));
   codec::Json::Object config = model.extra_config;
   config.merge(codec::Json::Object(*to_hf_config(model.config).object()));

@@ -16,10 +16,11 @@ struct NewModel {
   LlamaConfig config;
   codec::Json::Object extra_config;          // members of config.json besides the architecture
   TensorMap parameters;                      // exactly parameter_specs(config)
+  Tensor normalization = {};                 // an image classifier's frozen table; else empty
   std::map<std::string, std::string> files;  // tokenizer.json and other companions, by name
 };
 
-/// Writes the folder, the rotary table and config.json included.
+/// Writes the folder, the frozen table and config.json included.
 /// Errors: kInvalidInput for a folder that is not empty or a parameter that is not finite, naming
 ///         it; kUnavailable.
 Status write_new_model(const NewModel& model, const Path& folder);

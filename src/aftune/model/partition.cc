@@ -2,27 +2,23 @@
 #include "aftune/model/partition.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 
 #include "aftune/base/check.h"
+#include "aftune/model/layer_names.h"
 #include "aftune/model/lora.h"
 
 namespace aftune::model {
 namespace {
 
-constexpr std::string_view kLayerPrefix = "model.layers.";
-
 /// The block that holds the parameter `name`.
 std::uint32_t block_of(const Partition& partition, std::string_view name) {
   if (name.starts_with(kPeftPrefix)) name.remove_prefix(kPeftPrefix.size());
-  if (name == "model.embed_tokens.weight") return partition.segments.front().block;
-  if (!name.starts_with(kLayerPrefix)) return partition.segments.back().block;
-  std::uint32_t layer = 0;
-  const std::string_view rest = name.substr(kLayerPrefix.size());
-  std::from_chars(rest.data(), rest.data() + rest.size(), layer);
+  if (is_embedding(name)) return partition.segments.front().block;
+  const std::optional<std::uint32_t> layer = layer_of(name);
+  if (!layer) return partition.segments.back().block;
   for (const Segment& segment : partition.segments) {
-    if (layer - segment.first_layer < segment.layer_count) return segment.block;
+    if (*layer - segment.first_layer < segment.layer_count) return segment.block;
   }
   AFTUNE_CHECK(false, "layer outside the partition");
 }

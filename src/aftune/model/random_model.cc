@@ -26,16 +26,22 @@ void fill(std::span<float> values, std::uint32_t tensor_index, std::uint64_t see
 
 }  // namespace
 
-Status make_random_model(const LlamaConfig& config, std::uint64_t seed, const Path& tokenizer,
+Status make_random_model(const LlamaConfig& config, std::uint64_t seed, const Path& companion,
                          const Path& folder) {
   AFTUNE_TRY(check_config(config));
   NewModel model;
   model.config = config;
-  AFTUNE_TRY(model.files["tokenizer.json"], read_text_file(tokenizer, kMaxTokenizerBytes));
+  AFTUNE_TRY(const std::string text, read_text_file(companion, kMaxTokenizerBytes));
+  if (config.vision) {
+    AFTUNE_TRY(const codec::Json json, codec::parse_json(text, {}).in(companion.string()));
+    AFTUNE_TRY(model.normalization, normalization_of(json, config).in(companion.string()));
+  }
+  model.files[config.vision ? "preprocessor_config.json" : "tokenizer.json"] = text;
   std::uint32_t index = 0;
   for (const TensorSpec& spec : parameter_specs(config)) {
     Tensor tensor(spec.dtype, spec.shape);
-    if (spec.shape.size() == 1 && spec.name.ends_with(".weight")) {
+    if (spec.shape.size() == 1 &&
+        (spec.name.ends_with(".weight") || spec.name.ends_with(".lambda1"))) {
       std::fill(tensor.f32().begin(), tensor.f32().end(), 1.0F);
     } else {
       fill(tensor.f32(), index, seed);

@@ -11,15 +11,23 @@
 #include "aftune/numerics/product.h"
 
 namespace aftune::model {
+namespace {
+
+std::size_t columns_of(const Tensor& tensor) {
+  AFTUNE_CHECK(tensor.shape().size() >= 2, "not a matrix");
+  std::size_t columns = 1;
+  for (std::size_t i = 1; i < tensor.shape().size(); ++i) columns *= tensor.shape()[i];
+  return columns;
+}
+
+}  // namespace
 
 numerics::ConstMatrix matrix(const Tensor& tensor) {
-  AFTUNE_CHECK(tensor.shape().size() == 2, "not a matrix");
-  return {tensor.data(), tensor.shape()[0], tensor.shape()[1]};
+  return {tensor.data(), tensor.shape()[0], columns_of(tensor)};
 }
 
 numerics::Matrix matrix(Tensor& tensor) {
-  AFTUNE_CHECK(tensor.shape().size() == 2, "not a matrix");
-  return {tensor.data(), tensor.shape()[0], tensor.shape()[1]};
+  return {tensor.data(), tensor.shape()[0], columns_of(tensor)};
 }
 
 float attention_scale(const LlamaConfig& config) {

@@ -16,7 +16,8 @@
 
 namespace aftune::model {
 
-/// A rank 2 fp32 tensor as numerics takes it.
+/// An fp32 tensor as numerics takes it: the first axis, and all others as one.
+/// Requires: two axes or more.
 numerics::ConstMatrix matrix(const Tensor& tensor);
 numerics::Matrix matrix(Tensor& tensor);
 
@@ -62,13 +63,17 @@ struct SegmentCall {
   [[nodiscard]] Tensor* gradient(std::string_view name, const Gradients& gradients) const;
 
   /// y = x w^T, or y + x w^T; then the weight's bias and adapter, where it has them.
-  /// Requires: no bias where the product is added.
+  /// Requires: no bias where the product is added. A weight of more than two axes is a matrix of
+  /// its first axis and all others.
   [[nodiscard]] Status linear(const std::string& weight, const Tensor& x, Tensor& y,
                               numerics::Store store) const;
   /// Writes or adds dy^T x to the weight's gradient and dy's rows to that of its bias, where they
   /// are trained, then dy w to dx, then the same of an adapter.
   [[nodiscard]] Status linear_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
                                    Tensor& dx, numerics::Store store,
+                                   const Gradients& gradients) const;
+  /// The first two of these.
+  [[nodiscard]] Status weight_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
                                    const Gradients& gradients) const;
 
   [[nodiscard]] Tensor norm(const std::string& weight, const Tensor& x) const;
@@ -83,8 +88,6 @@ struct SegmentCall {
                        const Gradients& gradients) const;
 
  private:
-  [[nodiscard]] Status weight_grad(const std::string& weight, const Tensor& x, const Tensor& dy,
-                                   const Gradients& gradients) const;
   /// The gradient of a vector, cleared where it is written; that of a frozen one goes to `unused`.
   [[nodiscard]] Tensor& gradient_or(const std::string& weight, const Gradients& gradients,
                                     Tensor& unused) const;

@@ -6,9 +6,11 @@
 
 #include "aftune/base/check.h"
 #include "aftune/model/decoder_layer.h"
+#include "aftune/model/edge_check.h"
 #include "aftune/model/head_logits.h"
 #include "aftune/model/layer_names.h"
 #include "aftune/model/segment_call.h"
+#include "aftune/model/vision_segment.h"
 #include "aftune/numerics/elementwise.h"
 #include "aftune/numerics/loss.h"
 
@@ -89,13 +91,6 @@ Status check_targets(const MicroBatch& batch, std::uint32_t vocab_size) {
   return ok();
 }
 
-Status check_edge(const numerics::Engine& engine, const Tensor& edge, std::uint32_t index,
-                  const char* kind) {
-  if (numerics::all_finite(engine, edge.f32())) return ok();
-  return Error{Code::kNonFinite,
-               "edge " + std::to_string(index) + ": " + kind + ": non-finite value"};
-}
-
 Result<Tensor> embed(const SegmentCall& call, const MicroBatch& batch) {
   AFTUNE_TRY(check_tokens(batch, call.config.vocab_size));
   Tensor x = call.token_rows(call.config.hidden_size);
@@ -137,18 +132,14 @@ void check_batch(const MicroBatch& batch) {
                "documents end before the tokens");
 }
 
-void check_shape(const Tensor& edge, const MicroBatch& batch, const LlamaConfig& config) {
-  const Shape expected = {batch.rows * batch.sequence, config.hidden_size};
-  AFTUNE_CHECK(edge.shape() == expected, "edge of another shape");
-}
-
 }  // namespace
 
 struct SegmentTape::State {
   std::optional<RotaryTables> tables;
   std::vector<LayerTape> layers;
   SharedTensor head_input;
-  Tensor d_logits;  // stands where the logits stood
+  Tensor d_logits;    // stands where the logits stood
+  VisionTape vision;  // of an image classifier, instead of all above
 };
 
 SegmentTape::SegmentTape() : state_(std::make_unique<State>()) {}
@@ -179,6 +170,10 @@ Result<SegmentOutput> segment_forward(const numerics::Engine& engine, const Llam
                                       const Segment& segment, const ParameterView& parameters,
                                       const MicroBatch& batch, SharedTensor input,
                                       SegmentTape* tape) {
+  if (model.config.vision) {
+    return vision_forward(engine, model, segment, parameters, batch, std::move(input),
+                          tape == nullptr ? nullptr : &tape->state().vision);
+  }
   check_batch(batch);
   RotaryTables tables(model, batch.sequence, batch.document_ends);
   const std::optional<AdapterRule> rule = adapter_rule(model, batch);
@@ -191,7 +186,7 @@ Result<SegmentOutput> segment_forward(const numerics::Engine& engine, const Llam
     x = std::make_shared<const Tensor>(std::move(embedded));
   }
   AFTUNE_CHECK(x != nullptr, "no entering edge");
-  check_shape(*x, batch, model.config);
+  check_edge_shape(*x, batch, model.config);
 
   // The leaving edge is handed out as a value, so the last layer's output is never shared.
   Tensor output;
@@ -216,6 +211,10 @@ Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& mod
                                 const MicroBatch& batch, SegmentTape tape, const Tensor* d_output,
                                 TensorMap& tensors, numerics::Store store) {
   SegmentTape::State& kept = tape.state();
+  if (model.config.vision) {
+    return vision_backward(engine, model, segment, parameters, batch, std::move(kept.vision),
+                           d_output, Gradients{tensors, store});
+  }
   AFTUNE_CHECK(kept.tables.has_value() && kept.layers.size() == segment.layer_count,
                "tape of another segment");
   const std::optional<AdapterRule> rule = adapter_rule(model, batch);
@@ -229,7 +228,7 @@ Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& mod
     kept.head_input.reset();
   } else {
     AFTUNE_CHECK(d_output != nullptr, "no gradient of the leaving edge");
-    check_shape(*d_output, batch, model.config);
+    check_edge_shape(*d_output, batch, model.config);
     dx = d_output->clone();
   }
   for (std::uint32_t i = segment.layer_count; i-- > 0;) {
@@ -251,6 +250,7 @@ Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& mod
 
 Result<Tensor> forward_logits(const numerics::Engine& engine, const Llama& model,
                               const ParameterView& parameters, const MicroBatch& batch) {
+  if (model.config.vision) return vision_logits(engine, model, parameters, batch);
   check_batch(batch);
   const RotaryTables tables(model, batch.sequence, batch.document_ends);
   std::optional<AdapterRule> rule = adapter_rule(model, batch);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Forward and backward of one segment: pure functions of parameters, edge and micro-batch.
-// The trainer and the auditor call nothing else. Order of operations: docs/formats/llama.md.
+// The trainer and the auditor call nothing else. Order of operations: docs/formats/llama.md,
+// docs/formats/vit.md.
 #pragma once
 
 #include <cstdint>
@@ -31,12 +32,15 @@ struct MicroBatch {
   /// row's end is one. Tokens see their document alone, whose positions start at 0. Empty: each
   /// row is a document.
   std::vector<std::size_t> document_ends = {};
+  /// Of an image classifier, [rows, channels, image_size, image_size]. There are no tokens then,
+  /// `sequence` is that of an image, and `targets` has one class for each row.
+  std::vector<std::uint8_t> pixels = {};
 };
 
 /// The model without its parameters: architecture and rotary table, and how adapters are applied.
 struct Llama {
   LlamaConfig config;
-  Tensor inv_freq;  // fp32 [head_dim / 2]
+  Tensor inv_freq;  // the frozen table, as table_spec(config) has it
   std::optional<LoraSpec> lora = std::nullopt;
   PhiloxKey dropout_key = {};
 };
@@ -81,9 +85,9 @@ Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& mod
                                 TensorMap& gradients,
                                 numerics::Store store = numerics::Store::kAdd);
 
-/// Logits [rows * sequence, vocab] of all segments one after the other, for generation and for
-/// comparison with other implementations. Adapters count, their dropout does not. Errors: as
-/// segment_forward.
+/// Logits [rows * sequence, vocab], of images [rows, classes], of all segments one after the other,
+/// for generation and for comparison with other implementations. Adapters count, their dropout does
+/// not. Errors: as segment_forward.
 Result<Tensor> forward_logits(const numerics::Engine& engine, const Llama& model,
                               const ParameterView& parameters, const MicroBatch& batch);
 

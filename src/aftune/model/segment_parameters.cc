@@ -7,12 +7,12 @@ namespace aftune::model {
 
 std::vector<TensorSpec> segment_parameters(const LlamaConfig& config, const Segment& segment) {
   const auto reads = [&](const TensorSpec& spec) {
-    if (spec.name == kEmbedding && segment.embeds) return true;
-    if (segment.heads && (spec.name == kFinalNorm || spec.name == head_weight(config))) return true;
-    for (std::uint32_t i = 0; i < segment.layer_count; ++i) {
-      if (spec.name.starts_with(LayerNames(segment.first_layer + i).prefix)) return true;
+    if (is_embedding(spec.name) && segment.embeds) return true;
+    if (const auto layer = layer_of(spec.name)) {
+      return *layer - segment.first_layer < segment.layer_count;
     }
-    return false;
+    if (!segment.heads) return false;
+    return !is_embedding(spec.name) || spec.name == head_weight(config);
   };
   std::vector<TensorSpec> out;
   for (TensorSpec& spec : parameter_specs(config)) {

@@ -70,6 +70,21 @@ void swiglu_grad(const Engine& engine, std::span<const float> gate, std::span<co
   });
 }
 
+void gelu(const Engine& engine, std::span<const float> x, std::span<float> out) {
+  AFTUNE_CHECK(x.size() == out.size(), "operands differ in length");
+  engine.pool().parallel_ranges(x.size(), kGrain, [&](std::size_t begin, std::size_t end) {
+    engine.kernels().elementwise.gelu(&x[begin], end - begin, &out[begin]);
+  });
+}
+
+void gelu_grad(const Engine& engine, std::span<const float> x, std::span<const float> dy,
+               std::span<float> dx) {
+  AFTUNE_CHECK(x.size() == dy.size() && x.size() == dx.size(), "operands differ in length");
+  engine.pool().parallel_ranges(x.size(), kGrain, [&](std::size_t begin, std::size_t end) {
+    engine.kernels().elementwise.gelu_grad(&x[begin], &dy[begin], end - begin, &dx[begin]);
+  });
+}
+
 void rms_norm(const Engine& engine, ConstMatrix x_TD, std::span<const float> w_D, float eps,
               Matrix y_TD) {
   AFTUNE_CHECK(same_shape(x_TD, y_TD) && w_D.size() == x_TD.cols, "operands differ in shape");

@@ -27,6 +27,12 @@ void swiglu(const Engine& engine, std::span<const float> gate, std::span<const f
 void swiglu_grad(const Engine& engine, std::span<const float> gate, std::span<const float> up,
                  std::span<const float> d_out, std::span<float> d_gate, std::span<float> d_up);
 
+/// out = gelu(x), the exact one. Requires: equal lengths; out may be x.
+void gelu(const Engine& engine, std::span<const float> x, std::span<float> out);
+/// dx = dy times gelu's slope at x. dx may be dy.
+void gelu_grad(const Engine& engine, std::span<const float> x, std::span<const float> dy,
+               std::span<float> dx);
+
 /// y = x * (1 / sqrt(mean(x^2) + eps)) * w, row by row.
 void rms_norm(const Engine& engine, ConstMatrix x_TD, std::span<const float> w_D, float eps,
               Matrix y_TD);

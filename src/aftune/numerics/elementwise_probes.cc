@@ -97,6 +97,12 @@ std::vector<ElementwiseProbe> row_probes() {
                     [](const K& k, const I& in, N n) {
                       return n == 0 ? 0.0f : k.rms_scale(in.a.data(), 1e-5f, n);
                     }),
+      {"layer_moments",
+       [](const K& k, const I& in, N n) {
+         if (n == 0) return Values{};
+         const LayerMoments m = k.layer_moments(in.a.data(), 1e-5f, n);
+         return Values{m.mean, m.scale};
+       }},
       {"square_sum",
        [](const K& k, const I& in, N n) {
          const auto bits = std::bit_cast<std::uint64_t>(k.square_sum(in.a.data(), n));
@@ -122,6 +128,9 @@ std::vector<ElementwiseProbe> element_probes() {
          k.swiglu_grad(in.a.data(), in.b.data(), d_gate.data(), n, d_gate.data(), d_up.data());
          return joined({d_gate, d_up});
        }},
+      in_place("gelu", [](const K& k, const I&, N n, float* out) { k.gelu(out, n, out); }),
+      in_place("gelu_grad", [](const K& k, const I& in, N n,
+                               float* out) { k.gelu_grad(in.b.data(), out, n, out); }),
       {"rotate",
        [](const K& k, const I& in, N n) {
          Values both = joined({guarded(in.a, n / 2), guarded(in.d, n)});
@@ -150,6 +159,36 @@ std::vector<ElementwiseProbe> norm_probes() {
          k.rms_weight_grad(in.a.data(), 3, in.b.data(), 3, in.c.data(), n / 3, 3, tall.data());
          k.rms_weight_grad(in.a.data(), 1, in.b.data(), 0, in.c.data(), 3, std::min<N>(n, 64),
                            wide.data());
+         return joined({tall, wide});
+       }},
+  };
+}
+
+std::vector<ElementwiseProbe> layer_norm_probes() {
+  constexpr LayerMoments kMoments{0.3f, 0.7f};
+  return {
+      in_place("layer_norm_row",
+               [=](const K& k, const I& in, N n, float* out) {
+                 k.layer_norm_row(out, in.b.data(), in.c.data(), kMoments, n, out);
+               }),
+      in_place("layer_grad_row",
+               [=](const K& k, const I& in, N n, float* out) {
+                 if (n > 0)
+                   k.layer_grad_row(in.b.data(), in.c.data(), in.d.data(), kMoments, n, true, out);
+               }),
+      in_place("layer_grad_row over dy",
+               [=](const K& k, const I& in, N n, float* out) {
+                 if (n > 0)
+                   k.layer_grad_row(in.b.data(), in.c.data(), out, kMoments, n, false, out);
+               }),
+      {"layer_weight_grad",
+       [](const K& k, const I& in, N n) {  // n rows of 3 columns, then n columns of 3 rows
+         Values tall = guarded(in.d, 3), wide = guarded(in.d, std::min<N>(n, 64));
+         std::vector<LayerMoments> moments(std::max<N>(n / 3, 3));
+         for (N t = 0; t < moments.size(); ++t) moments[t] = {in.c[t], in.d[t]};
+         k.layer_weight_grad(in.a.data(), 3, in.b.data(), 3, moments.data(), n / 3, 3, tall.data());
+         k.layer_weight_grad(in.a.data(), 1, in.b.data(), 0, moments.data(), 3, std::min<N>(n, 64),
+                             wide.data());
          return joined({tall, wide});
        }},
   };
@@ -184,7 +223,7 @@ std::vector<ElementwiseProbe> update_probes() {
 
 std::vector<ElementwiseProbe> all_elementwise_probes() {
   std::vector<ElementwiseProbe> all = row_probes();
-  for (const auto& more : {element_probes(), norm_probes(), update_probes()}) {
+  for (const auto& more : {element_probes(), norm_probes(), layer_norm_probes(), update_probes()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

@@ -129,6 +129,37 @@ TEST(UlpError, OfTheSlopeOfSiluIsBelow5UlpOfOne) {
   EXPECT_GT(worst, 4 * 0x1p-23);
 }
 
+double true_share(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
+
+TEST(UlpError, OfGeluIsAtMost5_5) {
+  const auto truth = [](double x) { return x * true_share(x); };
+  const auto gelu = [](const Values& x) { return named("gelu", x); };
+  const double worst = worst_ulp(-13.0F, 120.0F, gelu, truth);
+  EXPECT_LE(worst, 5.5);
+  EXPECT_GE(worst, 5);
+}
+
+TEST(UlpError, OfGeluWhereItVanishesIsSmallerThanTwoToTheMinus120) {
+  for (const float x : {-13.1F, -13.5F, -14.0F, -20.0F, -1e4F, -3e38F}) {
+    const float gelu = named("gelu", {x})[0];
+    EXPECT_TRUE(std::signbit(gelu) && gelu > -0x1p-120F) << x;
+  }
+  for (const float x : {14.0F, 1e4F, 3e38F}) EXPECT_EQ(named("gelu", {x})[0], x);
+}
+
+TEST(UlpError, OfTheSlopeOfGeluIsBelow4UlpOfOne) {
+  Values inputs;
+  for (int i = -(1 << 19); i <= 1 << 19; ++i) inputs.push_back(static_cast<float>(i) * 0x1p-14F);
+  const Values got = named("gelu_slope", inputs);
+  double worst = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const double x = inputs[i], density = std::exp(-x * x / 2) / std::sqrt(2 * 3.14159265358979);
+    worst = std::max(worst, std::fabs(double{got[i]} - (true_share(x) + x * density)));
+  }
+  EXPECT_LT(worst, 4 * 0x1p-23);
+  EXPECT_GT(worst, 0.5 * 0x1p-23);
+}
+
 TEST(UlpError, OfOneOverRootIsAtMost1_5) {
   const double worst = worst_ulp(
       0x1p-126F, 0x1.fffffep+127F, [](const Values& x) { return named("inverse_root", x); },

@@ -61,6 +61,7 @@ Result<std::optional<std::vector<std::int32_t>>> eos_of(const Path& file,
 
 Result<ServedModel> open_served_model(const Path& path) {
   AFTUNE_TRY(model::ModelFolder folder, model::open_model_folder(path));
+  AFTUNE_TRY(model::check_generates(folder));
   AFTUNE_TRY(text::Tokenizer tokenizer,
              text::Tokenizer::load(path / "tokenizer.json").in((path / "tokenizer.json").string()));
   if (!tokenizer.decodes_in_pieces()) {

@@ -70,7 +70,9 @@ Status read_companions(JsonReader& model, Contract& out) {
     }
     out.companions.push_back(std::move(bound));
   }
-  for (const char* name : {"aftune.safetensors", "config.json", "tokenizer.json"}) {
+  const char* read_by_samples =
+      out.architecture.vision ? "preprocessor_config.json" : "tokenizer.json";
+  for (const char* name : {"aftune.safetensors", "config.json", read_by_samples}) {
     if (out.companion(name) == nullptr) {
       return Error{Code::kInvalidInput,
                    fmt::format("{}.companions: {} is missing", model.path(), name)};
@@ -89,6 +91,18 @@ Status read_model(JsonReader& top, Contract& out) {
   return model.finish();
 }
 
+/// The rule from a row to a sample: of text, or of images, for which there is one.
+Status read_samples(JsonReader& top, Contract& out) {
+  if (!out.architecture.vision) {
+    AFTUNE_TRY(JsonReader text, top.object("text"));
+    AFTUNE_TRY(out.text, text::text_rule_from_contract(text));
+    return ok();
+  }
+  AFTUNE_TRY(JsonReader images, top.object("images"));
+  AFTUNE_TRY(only(images, "format", "pixels"));
+  return images.finish();
+}
+
 Status read_data(JsonReader& top, Contract& out) {
   AFTUNE_TRY(JsonReader data, top.object("data"));
   AFTUNE_TRY(out.data_root, data.digest("root"));
@@ -100,8 +114,7 @@ Status read_data(JsonReader& top, Contract& out) {
                  fmt::format("{}.salt has {} bytes, needs 16", data.path(), out.data_salt.size())};
   }
   AFTUNE_TRY(data.finish());
-  AFTUNE_TRY(JsonReader text, top.object("text"));
-  AFTUNE_TRY(out.text, text::text_rule_from_contract(text));
+  AFTUNE_TRY(read_samples(top, out));
   AFTUNE_TRY(JsonReader order, top.object("order"));
   AFTUNE_TRY(out.order.shuffle, order.string("shuffle"));
   AFTUNE_TRY(out.order.drop_last, order.boolean("drop_last"));
@@ -114,6 +127,7 @@ Status read_data(JsonReader& top, Contract& out) {
 
 /// Tokens that the rule puts in must be tokens of the model.
 Status check_token_ids(const Contract& contract) {
+  if (contract.architecture.vision) return ok();
   const std::pair<const char*, std::int32_t> ids[] = {{"bos_id", contract.text.bos_id},
                                                       {"eos_id", contract.text.eos_id},
                                                       {"pad_id", contract.text.pad_id}};
@@ -283,7 +297,6 @@ std::string Contract::payload() const {
                              {"companions", std::move(files)}}},
       {"data",
        Json::Object{{"root", hex_json(data_root)}, {"rows", rows}, {"salt", to_hex(data_salt)}}},
-      {"text", text::to_contract(text)},
       {"order", Json::Object{{"shuffle", order.shuffle}, {"drop_last", order.drop_last}}},
       {"batch",
        Json::Object{{"samples", batch.batch}, {"micro_batch", batch.micro_batch}, {"shards", 1}}},
@@ -318,6 +331,11 @@ std::string Contract::payload() const {
                             {"provider", provider.spell()},
                             {"verifier", verifier.spell()}}},
   };
+  if (architecture.vision) {
+    top["images"] = Json::Object{{"format", "pixels"}};
+  } else {
+    top["text"] = text::to_contract(text);
+  }
   if (adapter) top["adapter"] = to_contract(*adapter);
   return codec::canonical_json(std::move(top));
 }

@@ -18,7 +18,7 @@
 #include "aftune/tlog/note.h"
 #include "aftune/trace/adapter_spec.h"
 #include "aftune/trace/witness_policy.h"
-#include "aftune/train/batch_source.h"
+#include "aftune/train/batch_spec.h"
 #include "aftune/train/block_step.h"
 
 namespace aftune::trace {
@@ -74,7 +74,7 @@ struct Contract {
   Digest data_root;
   std::uint64_t rows = 0;
   ByteBuffer data_salt;  // 16 bytes
-  text::TextRule text;
+  text::TextRule text;   // not looked at for an image classifier
   text::OrderRule order;
   train::BatchSpec batch;
   std::uint64_t steps = 0;
@@ -107,6 +107,10 @@ struct Contract {
   /// Streams of the counter generator, from the seed.
   [[nodiscard]] model::PhiloxKey adapter_key() const;
   [[nodiscard]] model::PhiloxKey dropout_key() const;
+  /// Tokens of a sample.
+  [[nodiscard]] std::uint64_t sequence() const {
+    return architecture.vision ? architecture.max_positions : text.sequence;
+  }
   [[nodiscard]] const BoundFile* companion(std::string_view path) const;
   [[nodiscard]] std::uint64_t step_block_count() const;
   /// Layer blocks times step blocks.

@@ -103,7 +103,7 @@ std::vector<EdgePlace> edge_places(const Contract& contract, std::uint64_t step)
   for (std::uint64_t m = 0; m < contract.micro_batch_count(); ++m) {
     const std::uint64_t first = m * contract.batch.micro_batch;
     const std::uint64_t rows = std::min(contract.batch.micro_batch, contract.batch.batch - first);
-    const Shape shape{rows * contract.text.sequence, contract.architecture.hidden_size};
+    const Shape shape{rows * contract.sequence(), contract.architecture.hidden_size};
     const auto micro = static_cast<std::uint32_t>(m);
     for (std::uint32_t e = 1; e < segments; ++e) {
       out.push_back({{step, micro, e, train::EdgeKind::kActivation}, shape});

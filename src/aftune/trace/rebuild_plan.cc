@@ -22,7 +22,7 @@ double step_cost(const Contract& contract, const model::Partition& partition, st
     if (spec.shape.size() != 2 || looked_up) continue;
     elements += static_cast<double>(spec.shape[0]) * static_cast<double>(spec.shape[1]);
   }
-  return 3 * elements * static_cast<double>(contract.batch.batch * contract.text.sequence);
+  return 3 * elements * static_cast<double>(contract.batch.batch * contract.sequence());
 }
 
 /// Sets that only grow together.

@@ -131,8 +131,8 @@ Result<std::vector<train::BlockState>> load_base(const Contract& contract, const
     }
     states.push_back(train::initial_state(contract.training.optimizer, std::move(parameters)));
   }
-  rooted[model::kInvFreqName] = {Dtype::kF32, inputs.model().inv_freq.shape(),
-                                 inputs.table_digest()};
+  const TensorSpec table = model::table_spec(contract.architecture);
+  rooted[table.name] = {table.dtype, table.shape, inputs.table_digest()};
   const Digest root = model_root(rooted, salt);
   if (root != contract.base_root) {
     return Error{Code::kCorrupt, fmt::format("model {} has root {}, the contract has {}",

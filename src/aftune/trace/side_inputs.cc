@@ -6,6 +6,8 @@
 #include "aftune/crypto/blake3.h"
 #include "aftune/crypto/sha256.h"
 #include "aftune/tensor/safetensors.h"
+#include "aftune/train/batch_source.h"
+#include "aftune/train/image_batches.h"
 
 namespace aftune::trace {
 namespace {
@@ -62,12 +64,11 @@ Result<Tensor> open_table(const Contract& contract, const Path& base) {
   AFTUNE_TRY(check_bound_file(*contract.companion("aftune.safetensors"), base));
   const Path path = base / "aftune.safetensors";
   AFTUNE_TRY(const SafetensorsFile file, SafetensorsFile::open(path));
-  const TensorView* table = file.find(model::kInvFreqName);
-  const Shape shape{contract.architecture.head_dim / 2};
-  if (table == nullptr || table->dtype != Dtype::kF32 || table->shape != shape) {
-    return Error{Code::kInvalidInput,
-                 fmt::format("{} has no F32 tensor {} of shape {}", path.string(),
-                             model::kInvFreqName, to_string(shape))};
+  const TensorSpec spec = model::table_spec(contract.architecture);
+  const TensorView* table = file.find(spec.name);
+  if (table == nullptr || table->dtype != spec.dtype || table->shape != spec.shape) {
+    return Error{Code::kInvalidInput, fmt::format("{} has no F32 tensor {} of shape {}",
+                                                  path.string(), spec.name, to_string(spec.shape))};
   }
   return Tensor::copy_of(*table);
 }
@@ -101,9 +102,24 @@ Status check_bound_file(const BoundFile& bound, const Path& folder) {
   return ok();
 }
 
+Result<SideInputs> SideInputs::open_images(const Contract& contract, text::Dataset rows,
+                                           const Path& base) {
+  AFTUNE_TRY(Tensor table, open_table(contract, base));
+  const Digest table_digest = crypto::blake3(table.bytes());
+  auto parts = std::make_unique<Parts>(Parts{std::move(rows),
+                                             std::nullopt,
+                                             {contract.architecture, std::move(table)},
+                                             table_digest,
+                                             nullptr});
+  parts->batches = std::make_unique<train::ImageBatches>(
+      contract.batch, contract.order, contract.seed(), contract.architecture, parts->data);
+  return SideInputs(std::move(parts));
+}
+
 Result<SideInputs> SideInputs::open(const Contract& contract, const Path& data, const Path& base) {
   AFTUNE_TRY(text::Dataset rows, open_data(contract, data));
   AFTUNE_TRY(check_architecture(contract, base));
+  if (contract.architecture.vision) return open_images(contract, std::move(rows), base);
   AFTUNE_TRY(check_bound_file(*contract.companion("tokenizer.json"), base));
   AFTUNE_TRY(text::Tokenizer tokenizer, text::Tokenizer::load(base / "tokenizer.json"));
   AFTUNE_TRY(check_vocabulary(contract, tokenizer, base));
@@ -117,8 +133,8 @@ Result<SideInputs> SideInputs::open(const Contract& contract, const Path& data, 
             table_digest,
             nullptr});
   parts->batches = std::make_unique<train::BatchSource>(
-      contract.batch, contract.text, contract.order, contract.seed(), parts->data, parts->tokenizer,
-      std::move(first_rows));
+      contract.batch, contract.text, contract.order, contract.seed(), parts->data,
+      *parts->tokenizer, std::move(first_rows));
   return SideInputs(std::move(parts));
 }
 

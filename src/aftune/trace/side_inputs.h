@@ -4,12 +4,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "aftune/model/segment_function.h"
 #include "aftune/text/dataset.h"
 #include "aftune/text/tokenizer.h"
 #include "aftune/trace/contract.h"
-#include "aftune/train/batch_source.h"
+#include "aftune/train/step_batches.h"
 
 namespace aftune::trace {
 
@@ -17,25 +18,28 @@ namespace aftune::trace {
 /// Threads: one at a time.
 class SideInputs {
  public:
-  /// Opens `data` (JSONL) and the tokenizer and tables of the folder `base`.
+  /// Opens `data` (JSONL) and tokenizer and table of the folder `base`.
   /// Errors: kNotFound, kUnavailable; kCorrupt for a file that is not the contract's, naming it
   ///         and both digests; kInvalidInput for a malformed one.
   static Result<SideInputs> open(const Contract& contract, const Path& data, const Path& base);
 
   [[nodiscard]] const model::Llama& model() const { return parts_->model; }
-  [[nodiscard]] const text::Tokenizer& tokenizer() const { return parts_->tokenizer; }
-  [[nodiscard]] train::BatchSource& batches() { return *parts_->batches; }
-  /// BLAKE3 of the rotary table, a leaf of every model root.
+  /// Requires: a model that reads text.
+  [[nodiscard]] const text::Tokenizer& tokenizer() const { return *parts_->tokenizer; }
+  [[nodiscard]] train::StepBatches& batches() { return *parts_->batches; }
+  /// BLAKE3 of the frozen table, a leaf of every model root.
   [[nodiscard]] const Digest& table_digest() const { return parts_->table_digest; }
 
  private:
   struct Parts {
     text::Dataset data;
-    text::Tokenizer tokenizer;
+    std::optional<text::Tokenizer> tokenizer;  // none for images
     model::Llama model;
     Digest table_digest;
-    std::unique_ptr<train::BatchSource> batches;  // borrows data and tokenizer
+    std::unique_ptr<train::StepBatches> batches;  // borrows data and tokenizer
   };
+  static Result<SideInputs> open_images(const Contract& contract, text::Dataset rows,
+                                        const Path& base);
   explicit SideInputs(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
   std::unique_ptr<Parts> parts_;
 };

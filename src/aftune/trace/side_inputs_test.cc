@@ -44,7 +44,7 @@ TEST(SideInputs, PackedSamplesMustFillABatch) {
   };
   const TinyJob job = packed(3, true);
   SideInputs inputs = job.inputs();
-  EXPECT_EQ(inputs.batches().sample_count(), 3U);
+  EXPECT_EQ(inputs.batches().rows(0).size(), 3U);
   EXPECT_TRUE(inputs.batches().check_steps(job.contract().steps));
   EXPECT_TRUE(fails(packed(4, true), Code::kInvalidInput,
                     "contract.batch.samples is 4, the rows pack into 3 samples"));

@@ -138,7 +138,7 @@ Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>&
                         outcome.loss(),
                         outcome.learning_rate,
                         outcome.norm,
-                        run.contract.batch.batch * run.contract.text.sequence,
+                        run.contract.batch.batch * run.contract.sequence(),
                         seconds_since(start),
                         run.recorder ? run.recorder->worker().stalled_seconds() : 0};
   AFTUNE_TRY(progress.eval_loss, evaluate_after(run, step));
@@ -193,7 +193,7 @@ Status run_steps(Run& run) {
 Status close_run(Run& run) {
   Digest root;
   if (run.recorder) {
-    const TensorSpec table{model::kInvFreqName, Dtype::kF32, run.inputs.model().inv_freq.shape()};
+    const TensorSpec table = model::table_spec(run.contract.architecture);
     AFTUNE_TRY(root, run.recorder->model_root(table, run.inputs.table_digest(), run.root_salt));
   }
   TensorMap parameters;
@@ -233,6 +233,9 @@ Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engin
              load_base(contract, job.model, inputs, root_salt, job.adapter));
   std::optional<HeldOut> held_out;
   if (job.held_out) {
+    if (contract.architecture.vision) {
+      return Error{Code::kUnsupported, "held-out loss of an image classifier: use aftune classify"};
+    }
     AFTUNE_TRY(held_out, HeldOut::open(contract, job.held_out->data, inputs.tokenizer()));
   }
   std::optional<FileLock> lock;

@@ -14,6 +14,11 @@ struct SgdScalars;
 /// bits & 0x7fffffff of an infinity: a value is finite if its own are below.
 inline constexpr std::uint32_t kInfiniteMagnitude = 0x7f800000;
 
+/// Of one row, for the layer norm.
+struct LayerMoments {
+  float mean = 0, scale = 0;
+};
+
 /// Pointers are unaligned and may be equal where the comment says so; else they do not overlap.
 /// No kernel allocates, checks or starts a thread.
 struct ElementwiseKernels {
@@ -42,6 +47,10 @@ struct ElementwiseKernels {
   void (*swiglu_grad)(const float* gate, const float* up, const float* d_out, std::size_t n,
                       float* d_gate, float* d_up);
 
+  /// The exact GELU, and dx = dy times its slope.
+  void (*gelu)(const float* x, std::size_t n, float* out);
+  void (*gelu_grad)(const float* x, const float* dy, std::size_t n, float* dx);
+
   // RMS norm.
 
   /// 1 / sqrt(dot_lanes(x, x) / n + eps).
@@ -55,6 +64,21 @@ struct ElementwiseKernels {
   void (*rms_weight_grad)(const float* x, std::size_t x_stride, const float* dy,
                           std::size_t dy_stride, const float* scales, std::size_t rows,
                           std::size_t columns, float* dw);
+
+  // Layer norm: h = (x - mean) * scale.
+
+  /// The mean, and 1 / sqrt(mean of (x - mean)^2 + eps).
+  LayerMoments (*layer_moments)(const float* x, float eps, std::size_t n);
+  /// y = fma(h, w, b). y may be x.
+  void (*layer_norm_row)(const float* x, const float* w, const float* b, LayerMoments moments,
+                         std::size_t n, float* y);
+  /// dx, written or added to. dx may be dy.
+  void (*layer_grad_row)(const float* x, const float* w, const float* dy, LayerMoments moments,
+                         std::size_t n, bool add, float* dx);
+  /// dw[c] += the 64-lane sum over rows of dy * h, for `columns` <= 64 columns.
+  void (*layer_weight_grad)(const float* x, std::size_t x_stride, const float* dy,
+                            std::size_t dy_stride, const LayerMoments* moments, std::size_t rows,
+                            std::size_t columns, float* dw);
 
   /// Rotates the pairs (x[i], x[i + half]) in place; `sign` (+1 or -1) multiplies the sines.
   void (*rotate)(const float* cos, const float* sin, float sign, std::size_t half, float* x);

@@ -164,6 +164,51 @@ void swiglu_grad(const float* gate, const float* up, const float* d_out, std::si
   }
 }
 
+struct Tail {
+  float share;    // of the normal distribution, beyond |x|
+  float density;  // exp(-x^2 / 2)
+};
+
+inline Tail tail_of(float x) {
+  const float size = float_of(magnitude(x));
+  const float a = size < 14.0f ? size : 14.0f;
+  const float t = 1.0f / fma(0x1.333334p-2f, a, 1.0f);
+  float p = fma(-0x1.513fb8p-6f, t, 0x1.cba0dap-4f);
+  p = fma(p, t, -0x1.d245f0p-3f);
+  p = fma(p, t, 0x1.873c56p-3f);
+  p = fma(p, t, -0x1.42a4fcp-4f);
+  p = fma(p, t, 0x1.885ab2p-4f);
+  p = fma(p, t, 0x1.41a166p-4f);
+  p = fma(p, t, 0x1.c366a4p-4f);
+  p = fma(p, t, 0x1.e9c826p-4f);
+  p = fma(p, t, 0x1.ea3c62p-4f);
+  const float square = a * a;
+  const float rounded = exp_of(-0.5f * square);
+  const float e = fma(rounded, -0.5f * fma(a, a, -square), rounded);
+  return {t * p * e, e};
+}
+
+void gelu(const float* x, std::size_t n, float* out) {
+  AFTUNE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i) {
+    const float v = x[i];
+    const float q = tail_of(v).share;
+    const float above = fma(-v, q, v), below = v * q;
+    out[i] = v >= 0.0f ? above : below;
+  }
+}
+
+void gelu_grad(const float* x, const float* dy, std::size_t n, float* dx) {
+  AFTUNE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i) {
+    const float v = x[i];
+    const Tail tail = tail_of(v);
+    const float rest = 1.0f - tail.share;
+    const float share = v >= 0.0f ? rest : tail.share;
+    dx[i] = dy[i] * fma(v, tail.density * 0x1.988454p-2f, share);
+  }
+}
+
 float rms_scale(const float* x, float eps, std::size_t n) {
   return 1.0f / __builtin_sqrtf(dot_lanes(x, x, n) / static_cast<float>(n) + eps);
 }
@@ -190,6 +235,15 @@ void rms_grad_row(const float* x, const float* w, const float* dy, float scale, 
   }
 }
 
+/// dw[c] += the halving tree over the 64 lanes of column c; lanes are [lane][column].
+inline void add_lanes_of_columns(float* lanes, std::size_t columns, float* dw) {
+  for (std::size_t h = kLanes / 2; h > 0; h /= 2) {
+    AFTUNE_INDEPENDENT
+    for (std::size_t j = 0; j < h * kLanes; ++j) lanes[j] += lanes[j + h * kLanes];
+  }
+  for (std::size_t i = 0; i < columns; ++i) dw[i] += lanes[i];
+}
+
 void rms_weight_grad(const float* x, std::size_t x_stride, const float* dy, std::size_t dy_stride,
                      const float* scales, std::size_t rows, std::size_t columns, float* dw) {
   float lanes[kLanes * kLanes] = {};  // [row mod 64][column]
@@ -200,11 +254,58 @@ void rms_weight_grad(const float* x, std::size_t x_stride, const float* dy, std:
     float* lane = lanes + t % kLanes * kLanes;
     for (std::size_t i = 0; i < columns; ++i) lane[i] = fma(dy_row[i], x_row[i] * scale, lane[i]);
   }
-  for (std::size_t h = kLanes / 2; h > 0; h /= 2) {
+  add_lanes_of_columns(lanes, columns, dw);
+}
+
+LayerMoments layer_moments(const float* x, float eps, std::size_t n) {
+  const float mean = lane_sum(x, n) / static_cast<float>(n);
+  const float sum = lanes64<float>(n, [=](float lane, std::size_t i) {
+    const float z = x[i] - mean;
+    return fma(z, z, lane);
+  });
+  return {mean, 1.0f / __builtin_sqrtf(sum / static_cast<float>(n) + eps)};
+}
+
+void layer_norm_row(const float* x, const float* w, const float* b, LayerMoments moments,
+                    std::size_t n, float* y) {
+  const float mean = moments.mean, scale = moments.scale;
+  AFTUNE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i) y[i] = fma((x[i] - mean) * scale, w[i], b[i]);
+}
+
+void layer_grad_row(const float* x, const float* w, const float* dy, LayerMoments moments,
+                    std::size_t n, bool adds, float* dx) {
+  const float mean = moments.mean, scale = moments.scale, width = static_cast<float>(n);
+  const auto h = [=](std::size_t i) { return (x[i] - mean) * scale; };
+  const float c =
+      lanes64<float>(n, [=](float lane, std::size_t i) { return fma(dy[i] * w[i], h(i), lane); }) /
+      width;
+  const float a =
+      lanes64<float>(n, [=](float lane, std::size_t i) { return lane + dy[i] * w[i]; }) / width;
+  const auto gradient = [=](std::size_t i) { return scale * fma(-h(i), c, dy[i] * w[i] - a); };
+  if (adds) {
     AFTUNE_INDEPENDENT
-    for (std::size_t j = 0; j < h * kLanes; ++j) lanes[j] += lanes[j + h * kLanes];
+    for (std::size_t i = 0; i < n; ++i) dx[i] += gradient(i);
+  } else {
+    AFTUNE_INDEPENDENT
+    for (std::size_t i = 0; i < n; ++i) dx[i] = gradient(i);
   }
-  for (std::size_t i = 0; i < columns; ++i) dw[i] += lanes[i];
+}
+
+void layer_weight_grad(const float* x, std::size_t x_stride, const float* dy, std::size_t dy_stride,
+                       const LayerMoments* moments, std::size_t rows, std::size_t columns,
+                       float* dw) {
+  float lanes[kLanes * kLanes] = {};  // [row mod 64][column]
+  for (std::size_t t = 0; t < rows; ++t) {
+    const float* x_row = x + t * x_stride;
+    const float* dy_row = dy + t * dy_stride;
+    const float mean = moments[t].mean, scale = moments[t].scale;
+    float* lane = lanes + t % kLanes * kLanes;
+    for (std::size_t i = 0; i < columns; ++i) {
+      lane[i] = fma(dy_row[i], (x_row[i] - mean) * scale, lane[i]);
+    }
+  }
+  add_lanes_of_columns(lanes, columns, dw);
 }
 
 void rotate(const float* cos, const float* sin, float sign, std::size_t half, float* x) {
@@ -266,15 +367,13 @@ std::uint32_t sgd(const SgdScalars& scalars, const float* __restrict gradient, s
   return top;
 }
 
-constexpr ElementwiseKernels kElementwiseKernels = {row_max,      largest_magnitude,
-                                                    exp_row,      exp_sum,
-                                                    lane_sum,     dot_lanes,
-                                                    divide_scale, add,
-                                                    swiglu,       swiglu_grad,
-                                                    rms_scale,    rms_norm_row,
-                                                    rms_grad_row, rms_weight_grad,
-                                                    rotate,       square_sum,
-                                                    adamw,        sgd};
+constexpr ElementwiseKernels kElementwiseKernels = {
+    row_max,       largest_magnitude, exp_row,        exp_sum,
+    lane_sum,      dot_lanes,         divide_scale,   add,
+    swiglu,        swiglu_grad,       gelu,           gelu_grad,
+    rms_scale,     rms_norm_row,      rms_grad_row,   rms_weight_grad,
+    layer_moments, layer_norm_row,    layer_grad_row, layer_weight_grad,
+    rotate,        square_sum,        adamw,          sgd};
 
 }  // namespace
 }  // namespace aftune::numerics

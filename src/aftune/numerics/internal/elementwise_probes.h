@@ -35,6 +35,7 @@ inline constexpr float kProbeGuard = 12345.0f;
 std::vector<ElementwiseProbe> row_probes();
 std::vector<ElementwiseProbe> element_probes();
 std::vector<ElementwiseProbe> norm_probes();
+std::vector<ElementwiseProbe> layer_norm_probes();
 std::vector<ElementwiseProbe> update_probes();
 std::vector<ElementwiseProbe> all_elementwise_probes();
 

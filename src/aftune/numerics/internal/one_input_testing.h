@@ -36,6 +36,10 @@ inline void silu_slope(const K& k, const float* x, std::size_t n, float* out) {
   std::vector<float> d_up(n);
   k.swiglu_grad(x, ones.data(), ones.data(), n, out, d_up.data());
 }
+inline void gelu(const K& k, const float* x, std::size_t n, float* out) { k.gelu(x, n, out); }
+inline void gelu_slope(const K& k, const float* x, std::size_t n, float* out) {
+  k.gelu_grad(x, std::vector<float>(n, 1.0F).data(), n, out);
+}
 inline void inverse_root(const K& k, const float* x, std::size_t n, float* out) {
   constexpr float kNothing = 0.0F;
   for (std::size_t i = 0; i < n; ++i) out[i] = k.rms_scale(&kNothing, x[i], 1);
@@ -54,10 +58,12 @@ inline void adamw(const K& k, const float* x, std::size_t n, float* out) {
 
 }  // namespace one_input
 
-inline constexpr std::array<OneInputFunction, 6> kOneInputFunctions = {
+inline constexpr std::array<OneInputFunction, 8> kOneInputFunctions = {
     {{"exp", one_input::exp},
      {"silu", one_input::silu},
      {"silu_slope", one_input::silu_slope},
+     {"gelu", one_input::gelu},
+     {"gelu_slope", one_input::gelu_slope},
      {"inverse_root", one_input::inverse_root},
      {"divided", one_input::divided},
      {"adamw", one_input::adamw}}};

@@ -44,12 +44,6 @@ Result<Golden> load_golden(const std::string& name) {
   return Golden{std::move(model), std::move(page), std::move(file), std::move(batches)};
 }
 
-Model copy_of(const Model& model) {
-  Model out{{model.llama.config, model.llama.inv_freq.clone()}, {}};
-  for (const auto& [name, tensor] : model.parameters) out.parameters.emplace(name, tensor.clone());
-  return out;
-}
-
 /// bf16's error in a job.
 double bf16(const Json& job, const char* what) {
   return *job.find("errors")->find("bf16")->find(what)->real();

@@ -143,6 +143,12 @@ Result<Model> load_model(const Path& folder) {
   return out;
 }
 
+Model copy_of(const Model& model) {
+  Model out{{model.llama.config, model.llama.inv_freq.clone()}, {}};
+  for (const auto& [name, tensor] : model.parameters) out.parameters.emplace(name, tensor.clone());
+  return out;
+}
+
 Result<Outcome> run(const numerics::Engine& engine, Model model, const Job& job,
                     const Batches& batches) {
   std::vector<std::vector<model::MicroBatch>> steps;

@@ -56,6 +56,7 @@ struct Model {
   TensorMap parameters;
 };
 Result<Model> load_model(const Path& folder);
+Model copy_of(const Model& model);
 
 /// Errors: as segment_forward and run_step.
 Result<Outcome> run(const numerics::Engine& engine, Model model, const Job& job,

@@ -14,7 +14,7 @@
 #include "aftune/model/tiny_vision_testing.h"
 #include "golden/parity_run.h"
 
-namespace aftune::golden {
+namespace aftune::golden::vision {
 namespace {
 
 using codec::Json;
@@ -38,12 +38,6 @@ Result<Golden> load_golden(const std::string& name) {
   AFTUNE_TRY(Json page, codec::parse_json(text, {}));
   AFTUNE_TRY(SafetensorsFile file, SafetensorsFile::open(source / "golden.safetensors"));
   return Golden{std::move(model), std::move(page), std::move(file)};
-}
-
-Model copy_of(const Model& model) {
-  Model out{{model.llama.config, model.llama.inv_freq.clone()}, {}};
-  for (const auto& [name, tensor] : model.parameters) out.parameters.emplace(name, tensor.clone());
-  return out;
 }
 
 /// Micro-batches of at most `most` images.
@@ -210,4 +204,4 @@ INSTANTIATE_TEST_SUITE_P(Transformers, VisionGolden,
                          [](const auto& p) { return std::string(p.param); });
 
 }  // namespace
-}  // namespace aftune::golden
+}  // namespace aftune::golden::vision

@@ -14,19 +14,11 @@ namespace aftune::model {
 namespace {
 
 using testing::model_gradients;
+using testing::relative_error;
 using testing::same_bits;
 using testing::TestEngine;
 using testing::tiny_families;
 using testing::TinyFamily;
-
-double relative_error(std::span<const float> got, const testing::Reals& expected) {
-  double error = 0, size = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    error += (got[i] - expected[i]) * (got[i] - expected[i]);
-    size += expected[i] * expected[i];
-  }
-  return std::sqrt(error / size);
-}
 
 /// A model with parameters and a micro-batch of 2 x 7 tokens.
 class EachFamily : public ::testing::TestWithParam<TinyFamily> {

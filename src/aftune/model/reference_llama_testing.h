@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,16 @@ namespace aftune::model::testing {
 
 using Reals = std::vector<double>;
 using RealMap = std::map<std::string, Reals>;
+
+/// |got - expected| / |expected|, Euclidean norms.
+inline double relative_error(std::span<const float> got, const Reals& expected) {
+  double error = 0, size = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    error += (got[i] - expected[i]) * (got[i] - expected[i]);
+    size += expected[i] * expected[i];
+  }
+  return std::sqrt(error / size);
+}
 
 inline RealMap to_reals(const TensorMap& tensors) {
   RealMap reals;

@@ -20,6 +20,7 @@ using testing::model_gradients;
 using testing::ModelGradients;
 using testing::random_batch;
 using testing::random_parameters;
+using testing::relative_error;
 using testing::same_bits;
 using testing::TestEngine;
 using testing::tiny_config;
@@ -36,15 +37,6 @@ struct Tiny {
   TensorMap parameters;
   MicroBatch batch;
 };
-
-double relative_error(std::span<const float> got, const testing::Reals& expected) {
-  double error = 0, size = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    error += (got[i] - expected[i]) * (got[i] - expected[i]);
-    size += expected[i] * expected[i];
-  }
-  return std::sqrt(error / size);
-}
 
 std::string error_of(const Result<ModelGradients>& result) {
   if (result) return "no error";

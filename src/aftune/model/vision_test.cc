@@ -16,18 +16,10 @@ namespace {
 
 using testing::model_gradients;
 using testing::Reals;
+using testing::relative_error;
 using testing::TestEngine;
 using testing::tiny_visions;
 using testing::TinyVision;
-
-double relative_error(std::span<const float> got, const Reals& expected) {
-  double error = 0, size = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    error += (got[i] - expected[i]) * (got[i] - expected[i]);
-    size += expected[i] * expected[i];
-  }
-  return std::sqrt(error / size);
-}
 
 class EachVision : public ::testing::TestWithParam<TinyVision> {
  protected:

@@ -11,7 +11,7 @@
 namespace aftune::train {
 namespace {
 
-constexpr std::size_t kRows = 10;
+constexpr std::size_t kImages = 10;
 
 model::LlamaConfig config() { return model::testing::tiny_vision_config(model::Family::kVit, 1); }
 
@@ -22,10 +22,10 @@ image::ImageRow row_of(std::size_t index) {
   return row;
 }
 
-text::Dataset data_with(std::size_t changed = kRows,
+text::Dataset data_with(std::size_t changed = kImages,
                         const std::function<void(image::ImageRow&)>& change = {}) {
   std::string text;
-  for (std::size_t i = 0; i < kRows; ++i) {
+  for (std::size_t i = 0; i < kImages; ++i) {
     image::ImageRow row = row_of(i);
     if (i == changed) change(row);
     text += image::spell_row(row) + "\n";
@@ -43,7 +43,7 @@ TEST(ImageBatches, HoldTheRowsOfTheOrderWithTheirClasses) {
   const text::Dataset data = data_with();
   const text::OrderRule order{"sha256", true};
   ImageBatches batches({4, 3}, order, seed(), config(), data);
-  text::SampleOrder expected(order, seed(), kRows, 4);
+  text::SampleOrder expected(order, seed(), kImages, 4);
   for (const std::uint64_t step : {0U, 1U, 2U, 7U}) {
     const auto rows = expected.rows_of(step);
     EXPECT_EQ(batches.rows(step), rows);

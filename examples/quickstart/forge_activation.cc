@@ -54,6 +54,10 @@ Result<Forgery> forge(const trace::Contract& contract, const tlog::LogReading& l
   AFTUNE_TRY(trace::StepList list, openings.step_list(args.step));
   AFTUNE_TRY(const std::size_t at, find_edge(contract, args));
   const trace::EdgePlace place = trace::edge_places(contract, args.step)[at];
+  if (place.dtype != Dtype::kF32) {
+    return Error{Code::kUnsupported,
+                 fmt::format("edges are {}, this forges F32 ones", dtype_name(place.dtype))};
+  }
   AFTUNE_TRY(Tensor tensor, openings.edge(place, list, at));
   const std::uint64_t index = tensor.count() / 2;
   float& value = tensor.f32()[index];

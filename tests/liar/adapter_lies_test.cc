@@ -9,6 +9,7 @@
 #include "aftune/codec/json.h"
 #include "aftune/crypto/blake3.h"
 #include "aftune/model/adapter_folder.h"
+#include "aftune/tensor/narrow.h"
 #include "aftune/trace/trainer.h"
 #include "expect_verdict.h"
 #include "finished_run.h"
@@ -76,6 +77,60 @@ TEST(AdapterRuns, HonestOnesAreAccepted) {
     EXPECT_TRUE(accepted(w.audit_all(run))) << name;
     EXPECT_TRUE(accepted(w.audit_drawn(run, w.fresh_secret()))) << name;
   }
+}
+
+Terms on_base(Dtype dtype, Terms terms) {
+  terms.base_dtype = dtype;
+  return terms;
+}
+
+TEST(NarrowBases, HonestRunsAreAccepted) {
+  Terms rounded = adapted(fine(tied()), on(model::linear_modules(), 0.125));
+  rounded.change = [change = rounded.change](trace::Contract& c) {
+    change(c);
+    c.dtypes.boundary = Dtype::kBF16;
+  };
+  const std::pair<const char*, Terms> variants[] = {
+      {"BF16", on_base(Dtype::kBF16, adapted(fine(), on({"q_proj", "v_proj"})))},
+      {"F16, saved modules",
+       on_base(Dtype::kF16, adapted(untied(), on({"k_proj"}, 0.25, {"lm_head", "o_proj"})))},
+      {"BF16 with edges in BF16", on_base(Dtype::kBF16, rounded)},
+  };
+  for (const auto& [name, terms] : variants) {
+    const World& w = world(terms);
+    EXPECT_TRUE(accepted(w.audit_all(w.honest_run()))) << name;
+    EXPECT_TRUE(accepted(w.audit_drawn(w.honest_run(), w.fresh_secret()))) << name;
+  }
+}
+
+TEST(NarrowBases, OtherBitsOrAnotherTypeInAnOpeningAreRejected) {
+  const World& w = world(on_base(Dtype::kBF16, adapted(fine(), on({"q_proj", "v_proj"}))));
+  const auto flipped = w.copy_of_honest_run();
+  const Path weights = flipped.base() / "model.safetensors";
+  flip_bit(weights, must(aftune::file_size(weights)) - 1);
+  EXPECT_TRUE(rejected(w.audit_all(flipped), {"base", "base", "the contract has"}));
+  // The same values, widened: the training would come out the same, but they are not the file.
+  const auto widened = w.copy_of_honest_run();
+  std::filesystem::remove(widened.base() / "model.safetensors");
+  const World& twin = world(on_base(Dtype::kF32, adapted(fine(), on({"q_proj", "v_proj"}))));
+  std::filesystem::copy_file(twin.base() / "model.safetensors",
+                             widened.base() / "model.safetensors");
+  EXPECT_TRUE(rejected(w.audit_all(widened), {"base", "base", "parameters in F32"}));
+}
+
+TEST(NarrowBases, AProviderWhoRoundsABaseThatIsNotNarrowIsRejected) {
+  Lies lies;
+  lies.start = [](States& states) {
+    for (auto& state : states) {
+      auto rounded = std::make_shared<TensorMap>();
+      for (const auto& [name, tensor] : *state.frozen) {
+        rounded->emplace(name, tensor.shape().size() == 2 ? round_to_bf16(tensor) : tensor.clone());
+      }
+      state.frozen = rounded;
+    }
+  };
+  EXPECT_TRUE(rejected(caught(grid(), lies),
+                       {"activation", "layer block 0, step block 0", "edge 1, step 0"}));
 }
 
 TEST(AdapterRuns, RecordedOnOneMachineAreAcceptedOnAnother) {

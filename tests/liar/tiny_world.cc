@@ -18,6 +18,7 @@
 #include "aftune/image/image_row.h"
 #include "aftune/model/import.h"
 #include "aftune/model/model_folder.h"
+#include "aftune/model/narrow_folder_testing.h"
 #include "aftune/trace/list.h"
 #include "aftune/trace/model_root.h"
 #include "aftune/trace/trainer.h"
@@ -87,9 +88,10 @@ Path image_model(const Terms& terms, const Path& folder) {
 /// A random model with the companions that a delivered folder carries on.
 Path base_folder(const Terms& terms) {
   const Path folder =
-      scratch() / fmt::format("base-{}-{}-{}-{}-{}-{}", terms.tied, terms.model_seed, terms.layers,
-                              terms.kv_heads, model::traits_of(terms.family).name,
-                              terms.scaled_rope);
+      scratch() / fmt::format("base-{}-{}-{}-{}-{}-{}-{}", terms.tied, terms.model_seed,
+                              terms.layers, terms.kv_heads, model::traits_of(terms.family).name,
+                              terms.scaled_rope,
+                              terms.base_dtype ? dtype_name(*terms.base_dtype) : "as made");
   if (std::filesystem::exists(folder)) return folder;
   if (model::traits_of(terms.family).vision) return image_model(terms, folder);
   model::LlamaConfig config;
@@ -109,6 +111,7 @@ Path base_folder(const Terms& terms) {
   config.tied_embeddings = terms.tied;
   must(model::make_random_model(config, terms.model_seed,
                                 Path(AFTUNE_SOURCE_DIR) / "examples/tiny/tokenizer.json", folder));
+  if (terms.base_dtype) model::testing::set_dtype(folder, *terms.base_dtype);
   must(write_file(folder / "generation_config.json", as_bytes(R"({"do_sample":false})")));
   must(write_file(folder / "tokenizer_config.json", as_bytes(R"({"chat_template":"plain"})")));
   return folder;
@@ -148,7 +151,7 @@ Path image_file() {
 }
 
 void fill_model(trace::Contract& contract, const Path& base, const crypto::PrivateKey& provider) {
-  const model::ModelFolder folder = must(model::open_model_folder(base));
+  const model::ModelFolder folder = must(model::open_model_folder(base, model::Width::kAny));
   contract.architecture = folder.config;
   std::map<std::string, trace::RootedTensor, std::less<>> tensors;
   for (const SafetensorsFile* file : {&folder.parameters, &folder.tables}) {
@@ -198,6 +201,7 @@ trace::Contract contract_of(const Terms& terms, const Path& base, const Path& da
   out.client = {"client.example", client.public_key()};
   out.provider = {"provider.example", provider.public_key()};
   out.verifier = {"verifier.example", key_of(3).public_key()};
+  out.dtypes.frozen = terms.base_dtype.value_or(Dtype::kF32);
   if (terms.change) terms.change(out);
   return out;
 }

@@ -30,6 +30,8 @@ struct Terms {
   std::uint64_t model_seed = 1;
   model::Family family = model::Family::kLlama;
   bool scaled_rope = false;
+  /// The type of the base's parameters; then their values are those that all types have.
+  std::optional<Dtype> base_dtype;
   bool poisoned = false;                         // another data set: every completion is changed
   unsigned char run = 1;                         // first byte of the run id
   unsigned char provider_key = 2;                // every byte of the provider's seed

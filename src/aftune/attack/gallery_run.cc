@@ -127,6 +127,15 @@ bool wanted(const GalleryRequest& request, const Lie& lie) {
                      [&](const std::string& word) { return is_called(lie, word); });
 }
 
+/// Lies are searched for and measured in fp32.
+Status check_dtypes(const trace::Dtypes& dtypes) {
+  if (dtypes == trace::Dtypes{}) return ok();
+  return Error{Code::kUnsupported,
+               fmt::format("the contract has edges in {} and a base in {}, the gallery tells lies "
+                           "about F32 and F32 only",
+                           dtype_name(dtypes.boundary), dtype_name(dtypes.frozen))};
+}
+
 /// A word that means no lie would look like a lie that was told and caught.
 Status check_words(const trace::Contract& contract, const std::vector<std::string>& words) {
   const std::vector<Lie> lies = gallery(contract);
@@ -152,6 +161,7 @@ double expected_draws(std::uint64_t total, std::uint64_t bad) {
 }
 
 Result<GalleryReport> run_gallery(const GalleryRequest& request, const numerics::Engine& engine) {
+  AFTUNE_TRY(check_dtypes(request.contract.dtypes));
   const auto say = [&](const std::string& line) {
     if (request.on_progress) request.on_progress(line);
   };

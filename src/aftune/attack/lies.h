@@ -23,6 +23,8 @@ struct Lies {
   std::function<void(std::uint64_t step, States&)> before_step;
   std::function<void(const train::EdgeId&, Tensor&)> edge;        // committed and handed on
   std::function<void(const train::EdgeId&, Tensor&)> shown_edge;  // committed only
+  /// What it rounds edges to as it hands them on; it commits to the contract's dtype all the same.
+  std::optional<Dtype> boundary;
   std::set<std::uint32_t> skipped;  // segments whose activation and gradient copy their input
   std::function<void(std::uint64_t step, train::GradientSquares&)> squares;
   std::function<void(std::uint64_t step, train::StepOutcome&)> clip;  // before the update

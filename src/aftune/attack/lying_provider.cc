@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "aftune/tensor/narrow.h"
 #include "aftune/trace/delivery.h"
 #include "aftune/trace/recorder.h"
 #include "aftune/trace/run_setup.h"
@@ -72,6 +73,7 @@ class Provider {
                inputs_.model().dropout_key},
         states_(std::move(states)),
         recorder_(std::move(recorder)) {
+    if (lies_.boundary) partition_.boundary = *lies_.boundary;
     if (lies_.model) lies_.model(llama_);
     if (lies_.start) lies_.start(states_);
     workers_.reserve(states_.size());
@@ -108,11 +110,29 @@ class Provider {
     return workers_[partition_.segments[segment].block];
   }
 
+  /// Lies about an edge are told of fp32 values; what comes of them is rounded as the edge was.
+  static Status tell_of_edge(const std::function<void(const train::EdgeId&, Tensor&)>& lie,
+                             const train::EdgeId& id, Tensor& tensor) {
+    if (!lie) return ok();
+    if (tensor.dtype() == Dtype::kF32) {
+      lie(id, tensor);
+      return ok();
+    }
+    AFTUNE_TRY(Tensor values, to_f32(tensor.view()));
+    lie(id, values);
+    tensor = round_to_bf16(values);
+    return ok();
+  }
+
   /// Commits an edge and returns what is handed on.
   Result<train::EdgeTensor> hand_over(const train::EdgeId& id, Tensor tensor) {
-    if (lies_.edge) lies_.edge(id, tensor);
+    AFTUNE_TRY(tell_of_edge(lies_.edge, id, tensor));
     Tensor shown = tensor.clone();
-    if (lies_.shown_edge) lies_.shown_edge(id, shown);
+    AFTUNE_TRY(tell_of_edge(lies_.shown_edge, id, shown));
+    if (shown.dtype() != contract_.dtypes.boundary) {
+      const bool wide = contract_.dtypes.boundary == Dtype::kF32;
+      AFTUNE_TRY(shown, wide ? to_f32(shown.view()) : Result<Tensor>(round_to_bf16(shown)));
+    }
     AFTUNE_TRY(recorder_->on_edge(id, std::make_shared<const Tensor>(std::move(shown))));
     return train::EdgeTensor(std::make_shared<const Tensor>(std::move(tensor)));
   }

@@ -69,7 +69,8 @@ PlanGrid plan_grid(const PlanJob& job) {
   out.state_interval = job.grid.state_interval;
   out.edge_interval = job.grid.edge_interval;
   out.samples = job.samples;
-  out.edge_bytes = job.samples * job.sequence * job.architecture.hidden_size * sizeof(float);
+  out.edge_bytes =
+      job.samples * job.sequence * job.architecture.hidden_size * element_size(job.boundary);
   out.parameter_bytes = sizeof(float);
   out.state_bytes = sizeof(float) * (1 + moments(job.optimizer));
   out.strategy = job.strategy;
@@ -79,7 +80,7 @@ PlanGrid plan_grid(const PlanJob& job) {
 PlanGrid plan_grid(const trace::Contract& contract) {
   return plan_grid(PlanJob{contract.architecture, contract.grid, contract.steps,
                            contract.batch.batch, contract.sequence(), contract.training.optimizer,
-                           contract.audit.strategy, contract.lora()});
+                           contract.audit.strategy, contract.lora(), contract.dtypes.boundary});
 }
 
 PlanGrid plan_grid(std::uint64_t layers, std::uint64_t layers_per_block, std::uint64_t steps,

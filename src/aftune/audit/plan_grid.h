@@ -50,6 +50,7 @@ struct PlanJob {
   train::OptimizerSpec optimizer;
   trace::Strategy strategy = trace::Strategy::kUniform;
   std::optional<model::LoraSpec> lora = std::nullopt;
+  Dtype boundary = Dtype::kF32;  // of edges
 };
 
 PlanGrid plan_grid(const PlanJob& job);

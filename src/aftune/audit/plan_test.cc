@@ -52,6 +52,13 @@ TEST(PlanGrid, OfAContractIsTheContractsGrid) {
   EXPECT_EQ(parameters, expected);
 }
 
+TEST(PlanGrid, RoundedEdgesHaveHalfTheBytes) {
+  trace::Contract contract = trace::testing::tiny_contract();
+  const std::uint64_t wide = plan_grid(contract).edge_bytes;
+  contract.dtypes.boundary = Dtype::kBF16;
+  EXPECT_EQ(2 * plan_grid(contract).edge_bytes, wide);
+}
+
 TEST(PlanGrid, ATiedHeadIsTheWorkOfTheFirstBlock) {
   trace::Contract contract = trace::testing::tiny_contract();
   const auto& config = contract.architecture;

@@ -82,7 +82,7 @@ Status draft_model(Drafting& draft) {
   AFTUNE_TRY(const std::string path, draft.job.text("model"));
   const Path folder = draft.resolve(path);
   AFTUNE_TRY(const model::ModelFolder model,
-             model::open_model_folder(folder).in(draft.job.where("model")));
+             model::open_model_folder(folder, model::Width::kAny).in(draft.job.where("model")));
   contract.architecture = model.config;
   AFTUNE_TRY(contract.base_public, draft.job.boolean("base_public"));
   std::optional<Digest> salt;
@@ -101,7 +101,15 @@ Status draft_model(Drafting& draft) {
     contract.companions.push_back(std::move(file));
   }
   draft.note(fmt::format("model.companions: {} files by SHA-256", contract.companions.size()));
-  return draft_lora(draft.job, draft.folder, salt, contract, draft.out.filled_in);
+  AFTUNE_TRY(draft_lora(draft.job, draft.folder, salt, contract, draft.out.filled_in));
+  contract.dtypes.frozen = model.dtype;
+  if (model.dtype == Dtype::kF32) return ok();
+  draft.note(fmt::format("dtypes.frozen: {}, the model's", dtype_name(model.dtype)));
+  if (contract.adapter) return ok();
+  return Error{Code::kInvalidInput,
+               fmt::format("{}: {} has parameters in {}, which are no more than the base of a job "
+                           "with lora: import it without --keep-dtype",
+                           draft.job.where("model"), path, dtype_name(model.dtype))};
 }
 
 Status draft_data(Drafting& draft, const Path& model) {
@@ -145,6 +153,7 @@ Status draft_training(Drafting& draft) {
   AFTUNE_TRY(contract.grid.state_interval, grid.count("state_interval", 1, kMaxSteps));
   AFTUNE_TRY(const auto edges, grid.count_or("edge_interval", 1, 1, 1 << 16));
   contract.grid.edge_interval = static_cast<std::uint32_t>(edges);
+  AFTUNE_TRY(contract.dtypes.boundary, boundary_dtype(grid));
   return grid.finish();
 }
 

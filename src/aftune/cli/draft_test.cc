@@ -137,6 +137,23 @@ TEST_F(DraftTest, NothingIsRandomWhereEverythingIsGiven) {
   EXPECT_EQ(must(draft()).contract.digest(), first);
 }
 
+TEST_F(DraftTest, EdgesAreFp32UnlessTheJobRoundsThem) {
+  EXPECT_EQ(must(draft()).contract.dtypes.boundary, Dtype::kF32);
+  std::filesystem::remove(folder_ / "client.secret");
+  const Draft made = must(draft(with("state_interval: 1", "state_interval: 1, boundary: BF16")));
+  EXPECT_EQ(made.contract.dtypes, (trace::Dtypes{Dtype::kBF16, Dtype::kF32}));
+}
+
+TEST_F(DraftTest, ANarrowModelIsTheBaseOfAdaptersOnly) {
+  model::testing::set_dtype(folder_ / "model", Dtype::kBF16);
+  const std::string says = error(kJob);
+  EXPECT_EQ(says.rfind("job.yaml:3: model: ", 0), 0U) << says;
+  EXPECT_NE(says.find("parameters in BF16"), std::string::npos) << says;
+  const Draft made = must(draft(with("steps: 5", "steps: 5\nlora: {r: 2}")));
+  EXPECT_EQ(made.contract.dtypes.frozen, Dtype::kBF16);
+  EXPECT_TRUE(filled_in(made, "dtypes.frozen: BF16"));
+}
+
 TEST_F(DraftTest, PathsStartAtTheJobFilesFolder) {
   const Path elsewhere = std::filesystem::current_path();
   const Digest here = must(draft()).contract.digest();
@@ -347,6 +364,8 @@ TEST_F(DraftTest, EachErrorNamesFileLineAndKey) {
       {"layers_per_block: 2", "layers_per_block: 0", "job.yaml:21: grid.layers_per_block is \"0\""},
       {"state_interval: 1", "state_interval: 1, edge_interval: 0",
        "job.yaml:21: grid.edge_interval is \"0\""},
+      {"state_interval: 1}", "state_interval: 1, boundary: F16}",
+       "job.yaml:21: grid.boundary is \"F16\", known: F32, BF16"},
       {"client: \"2222", "client: \"22", "job.yaml:23: nonces.client: "},
       {"blocks: 2", "blocks: 7", "job.yaml:26: audit.blocks: 7 is not within 1 and 6"},
       {"weights_disclosed: true", "weights_disclosed: false",

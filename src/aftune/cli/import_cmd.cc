@@ -16,6 +16,7 @@ namespace {
 
 struct ImportArgs {
   std::string source, out;
+  bool keep_dtype = false;
 };
 
 struct RandomArgs {
@@ -25,27 +26,32 @@ struct RandomArgs {
 
 Exit finish(const char* command, const Status& done, const Path& folder) {
   if (!done) return report(command, done.error());
-  const auto model = model::open_model_folder(folder);
+  const auto model = model::open_model_folder(folder, model::Width::kAny);
   if (!model) return report(command, model.error());
   std::uint64_t parameters = 0;
   for (const auto& [name, tensor] : model->parameters.tensors()) {
     parameters += *element_count(tensor.shape);
   }
-  log_line(fmt::format("{}: {} layers, width {}, {} {}, {} parameters{}", folder.string(),
+  log_line(fmt::format("{}: {} layers, width {}, {} {}, {} parameters in {}{}", folder.string(),
                        model->config.layer_count, model->config.hidden_size,
                        model->config.vision ? "classes" : "vocabulary", model->config.vocab_size,
-                       parameters, model->config.tied_embeddings ? ", tied embeddings" : ""));
+                       parameters, dtype_name(model->dtype),
+                       model->config.tied_embeddings ? ", tied embeddings" : ""));
   return Exit::kOk;
 }
 
-Exit run_import(const ImportArgs& args) {
+Status import(const ImportArgs& args) {
   std::error_code error;
-  const bool folder = std::filesystem::is_directory(args.source, error);
-  return finish(
-      "import",
-      folder ? model::import_hf(args.source, args.out) : model::import_gguf(args.source, args.out),
-      args.out);
+  if (std::filesystem::is_directory(args.source, error)) {
+    return model::import_hf(args.source, args.out,
+                            args.keep_dtype ? model::Elements::kKept : model::Elements::kWidened);
+  }
+  if (!args.keep_dtype) return model::import_gguf(args.source, args.out);
+  return Error{Code::kInvalidInput,
+               fmt::format("--keep-dtype is for folders, and {} is none", args.source)};
 }
+
+Exit run_import(const ImportArgs& args) { return finish("import", import(args), args.out); }
 
 Result<model::LlamaConfig> read_config(const Path& path) {
   AFTUNE_TRY(const std::string text, read_text_file(path, std::uint64_t{1} << 20));
@@ -76,11 +82,14 @@ Command add_import(CLI::App& app) {
       app.add_subcommand("import", "Make a model folder from GGUF or a Hugging Face folder");
   cmd->footer(
       "Examples:\n  aftune import SmolLM2-135M-Instruct.Q4_1.gguf -o smollm2\n"
-      "  aftune import ./Llama-3.2-1B -o llama");
+      "  aftune import ./Llama-3.2-1B -o llama\n"
+      "  aftune import ./Llama-3.1-8B -o base --keep-dtype   # a base for LoRA");
   cmd->add_option("source", args->source,
                   "A .gguf file, or a folder with config.json, model.safetensors, tokenizer.json")
       ->required();
   cmd->add_option("-o,--out", args->out, "Folder to make; must not exist or be empty")->required();
+  cmd->add_flag("--keep-dtype", args->keep_dtype,
+                "Keep BF16 or F16 weights as they are: a base that LoRA runs and merge take");
   return {[cmd] { return cmd->parsed(); }, [args] { return run_import(*args); }};
 }
 

@@ -11,6 +11,7 @@
 
 #include "aftune/base/file.h"
 #include "aftune/base/result.h"
+#include "aftune/tensor/tensor.h"
 
 namespace aftune::cli {
 
@@ -67,5 +68,8 @@ class JobReader {
   [[nodiscard]] Error wrong(std::string_view key, std::string_view wanted) const;
   std::unique_ptr<State> state_;
 };
+
+/// The grid's `boundary`, F32 where the key is absent. Errors: kInvalidInput for another type.
+Result<Dtype> boundary_dtype(JobReader& grid);
 
 }  // namespace aftune::cli

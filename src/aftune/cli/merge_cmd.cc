@@ -17,7 +17,8 @@ struct Args {
 };
 
 Status merge(const Args& args) {
-  AFTUNE_TRY(const model::ModelFolder base, model::open_model_folder(args.base));
+  AFTUNE_TRY(const model::ModelFolder base,
+             model::open_model_folder(args.base, model::Width::kAny));
   AFTUNE_TRY(const model::AdapterFolder adapter,
              model::open_adapter_folder(args.adapter, base.config));
   AFTUNE_TRY(const TensorMap merged, model::merge_adapter(base, adapter));

@@ -53,13 +53,18 @@ Result<std::uint64_t> samples_of(JobReader& job, const Path& folder, const Path&
   return sample_count(rule, model, data).in(job.where("data"));
 }
 
+Result<Dtype> read_boundary(JobReader& job) {
+  AFTUNE_TRY(JobReader map, job.map("grid"));
+  return boundary_dtype(map);
+}
+
 Result<PlanSource> read_job(const Path& file) {
   AFTUNE_TRY(JobReader job, JobReader::load(file));
   audit::PlanJob plan;
   AFTUNE_TRY(const std::string name, job.text("model"));
   const Path model = Path(name).is_absolute() ? Path(name) : file.parent_path() / name;
   AFTUNE_TRY(const model::ModelFolder folder,
-             model::open_model_folder(model).in(job.where("model")));
+             model::open_model_folder(model, model::Width::kAny).in(job.where("model")));
   plan.architecture = folder.config;
   trace::Contract contract;
   contract.architecture = folder.config;
@@ -67,6 +72,7 @@ Result<PlanSource> read_job(const Path& file) {
   AFTUNE_TRY(draft_lora(job, file.parent_path(), std::nullopt, contract, unused));
   plan.lora = contract.lora();
   AFTUNE_TRY(plan.grid, read_grid(job));
+  AFTUNE_TRY(plan.boundary, read_boundary(job));
   AFTUNE_TRY(const std::uint64_t samples, samples_of(job, file.parent_path(), model));
   AFTUNE_TRY(const Recipe recipe, draft_sizes(job, samples));
   plan.steps = recipe.steps;

@@ -57,6 +57,8 @@ TEST_F(PlanSourceTest, AJobIsReadWithoutWhatAPlanDoesNotNeed) {
   EXPECT_EQ(grid.samples, 3U);
   EXPECT_EQ(grid.state_bytes, 12U) << "a parameter and two moments";
   EXPECT_EQ(grid.edge_bytes, 3U * 6 * trace::testing::tiny_architecture().hidden_size * 4);
+  EXPECT_EQ(must(job("state_interval: 3", "state_interval: 3, boundary: BF16")).grid.edge_bytes,
+            grid.edge_bytes / 2);
   EXPECT_EQ(grid.strategy, trace::Strategy::kStratified);
   EXPECT_EQ(source.policy_blocks, 2U);
   EXPECT_EQ(must(job("{kind: adamw}", "{kind: sgd}")).grid.state_bytes, 4U);

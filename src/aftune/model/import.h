@@ -16,9 +16,16 @@ namespace aftune::model {
 ///         exist or be empty; on an error nothing stays there.
 Status import_gguf(const Path& file, const Path& folder);
 
+/// What becomes of elements in F16 or BF16.
+enum class Elements {
+  kWidened,  // fp32 of the same value
+  kKept,     // as they are: a narrow folder
+};
+
 /// From a Hugging Face folder: config.json, weights in one file or several (F32, F16, BF16),
-/// tokenizer.json or, of an image classifier, preprocessor_config.json. Errors: as import_gguf.
-Status import_hf(const Path& source, const Path& folder);
+/// tokenizer.json or, of an image classifier, preprocessor_config.json. Errors: as import_gguf;
+/// with kKept kUnsupported for tensors of several types.
+Status import_hf(const Path& source, const Path& folder, Elements elements = Elements::kWidened);
 
 /// A folder with a randomly initialised model, for tests and examples: weights from Philox by
 /// `seed` (normal by sum of uniforms times 0.02, norms 1), equal bytes for equal arguments.

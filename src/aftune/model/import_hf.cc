@@ -5,8 +5,10 @@
 #include <system_error>
 
 #include "aftune/model/import.h"
+#include "aftune/model/model_folder.h"
 #include "aftune/model/new_model.h"
 #include "aftune/model/weight_files.h"
+#include "aftune/tensor/narrow.h"
 
 namespace aftune::model {
 namespace {
@@ -46,16 +48,31 @@ Status check_tied_head(const WeightFiles& files) {
 /// Old checkpoints carry rotary frequencies, which nobody reads: the architecture gives them.
 bool is_old_table(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
 
-Result<TensorMap> read_parameters(const WeightFiles& files, const LlamaConfig& config) {
-  if (config.tied_embeddings) AFTUNE_TRY(check_tied_head(files));
-  TensorMap out;
+/// The element as import_hf was asked for it.
+Result<Tensor> take(const std::string& name, const TensorView& view, Elements elements) {
+  if (elements == Elements::kKept && is_narrow(view.dtype)) return Tensor::copy_of(view);
+  return to_f32(view).in("tensor " + name);
+}
+
+/// Sets the model's parameters and their dtype.
+Status read_parameters(const WeightFiles& files, Elements elements, NewModel& model) {
+  const bool tied = model.config.tied_embeddings;
+  if (tied) AFTUNE_TRY(check_tied_head(files));
   for (const auto& [name, view] : files.tensors()) {
-    if ((config.tied_embeddings && name == kHead) || is_old_table(name)) continue;
-    if (config.vision && name.ends_with(kMaskToken)) continue;
-    AFTUNE_TRY(Tensor tensor, to_f32(view).in("tensor " + name));
-    out.emplace(name, std::move(tensor));
+    if ((tied && name == kHead) || is_old_table(name)) continue;
+    if (model.config.vision && name.ends_with(kMaskToken)) continue;
+    AFTUNE_TRY(Tensor tensor, take(name, view, elements));
+    if (model.parameters.empty()) model.dtype = tensor.dtype();
+    if (tensor.dtype() != model.dtype) {
+      return Error{Code::kUnsupported,
+                   fmt::format("tensor {} is {} and tensor {} is {}: types are kept where there is "
+                               "one",
+                               model.parameters.begin()->first, dtype_name(model.dtype), name,
+                               dtype_name(tensor.dtype()))};
+    }
+    model.parameters.emplace(name, std::move(tensor));
   }
-  return out;
+  return ok();
 }
 
 /// The frozen table of an image classifier, and the file that it is made from.
@@ -83,7 +100,7 @@ Result<std::map<std::string, std::string>> read_companions(const Path& source) {
 
 }  // namespace
 
-Status import_hf(const Path& source, const Path& folder) {
+Status import_hf(const Path& source, const Path& folder, Elements elements) {
   AFTUNE_TRY(const std::string text, read_text_file(source / "config.json", kMaxConfigBytes));
   AFTUNE_TRY(const codec::Json json,
              codec::parse_json(text, {}).in((source / "config.json").string()));
@@ -92,8 +109,10 @@ Status import_hf(const Path& source, const Path& folder) {
   model.extra_config = kept_members(json, model.config.vision.has_value());
   AFTUNE_TRY(const WeightFiles files, WeightFiles::open(source));
   const std::string weights = files.path().string();
-  AFTUNE_TRY(model.parameters, read_parameters(files, model.config).in(weights));
-  AFTUNE_TRY(check_parameters(model.parameters, parameter_specs(model.config)).in(weights));
+  AFTUNE_TRY(read_parameters(files, elements, model).in(weights));
+  AFTUNE_TRY(
+      check_parameters(model.parameters, of_dtype(parameter_specs(model.config), model.dtype))
+          .in(weights));
   if (model.config.vision) {
     AFTUNE_TRY(read_normalization(source, model));
   } else {

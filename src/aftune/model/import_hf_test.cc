@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 
+#include "aftune/model/narrow_folder_testing.h"
 #include "aftune/model/new_model.h"
 #include "aftune/model/tiny_folder_testing.h"
 
@@ -82,6 +83,58 @@ TEST(ImportHf, WidensBf16WithoutChange) {
       ASSERT_EQ(std::bit_cast<std::uint32_t>(got.at(name).f32()[i]), expected) << name;
     }
   }
+}
+
+TEST(ImportHf, KeepsNarrowElementsWhereItIsAskedTo) {
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF16}) {
+    const TempFolder root;
+    const Path source = source_folder(root, true);
+    testing::set_dtype(source, dtype);
+    const Status status = import_hf(source, root / "out", Elements::kKept);
+    ASSERT_TRUE(status) << status.error().what;
+    const auto model = open_model_folder(root / "out", Width::kAny);
+    ASSERT_TRUE(model) << model.error().what;
+    EXPECT_EQ(model->dtype, dtype);
+    const TensorMap before = read_tensors(source);
+    for (const auto& [name, view] : model->parameters.tensors()) {
+      EXPECT_EQ(view.dtype, dtype) << name;
+      EXPECT_TRUE(std::ranges::equal(view.bytes, before.at(name).bytes())) << name;
+    }
+    EXPECT_EQ(model->tables.find(kInvFreqName)->dtype, Dtype::kF32);
+  }
+}
+
+TEST(ImportHf, KeepsNoMixtureOfTypes) {
+  const TempFolder root;
+  const Path source = source_folder(root, true);
+  TensorMap tensors = read_tensors(source);
+  Tensor& norm = tensors.at("model.norm.weight");
+  norm = as_bf16(norm);
+  write_tensors(source, tensors);
+  const Status status = import_hf(source, root / "out", Elements::kKept);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Code::kUnsupported);
+  EXPECT_NE(status.error().what.find("tensor model.embed_tokens.weight is F32 and tensor "
+                                     "model.norm.weight is BF16"),
+            std::string::npos)
+      << status.error().what;
+  EXPECT_FALSE(std::filesystem::exists(root / "out"));
+  EXPECT_TRUE(import_hf(source, root / "out"));
+}
+
+TEST(ImportHf, ANarrowElementThatIsNotFiniteIsRefused) {
+  const TempFolder root;
+  const Path source = source_folder(root, true);
+  testing::set_dtype(source, Dtype::kBF16);
+  TensorMap tensors = read_tensors(source);
+  tensors.at("model.norm.weight").mutable_bytes()[3] = 0x7f;
+  tensors.at("model.norm.weight").mutable_bytes()[2] = 0x80;
+  write_tensors(source, tensors);
+  const Status status = import_hf(source, root / "out", Elements::kKept);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().what.find("tensor model.norm.weight: element 1 is inf"),
+            std::string::npos)
+      << status.error().what;
 }
 
 TEST(ImportHf, KeepsTheIdsOfSpecialTokens) {

@@ -8,6 +8,7 @@
 
 #include "aftune/model/new_model.h"
 #include "aftune/model/staged_folder.h"
+#include "aftune/tensor/narrow.h"
 
 namespace aftune::model {
 namespace {
@@ -48,19 +49,42 @@ Status check_tensors(const Path& path, const SafetensorsFile& file,
   return ok();
 }
 
+Result<const TensorView*> parameter_of(const ModelFolder& model, const std::string& name) {
+  if (const TensorView* tensor = model.parameters.find(name)) return tensor;
+  return Error{Code::kNotFound, fmt::format("{}: no tensor {}",
+                                            (model.folder / "model.safetensors").string(), name)};
+}
+
+/// That of the first tensor: check_tensors() compares the others with it.
+Dtype dtype_of_parameters(const SafetensorsFile& file, Width width) {
+  if (width == Width::kF32 || file.tensors().empty()) return Dtype::kF32;
+  const Dtype first = file.tensors().begin()->second.dtype;
+  return is_narrow(first) ? first : Dtype::kF32;
+}
+
 }  // namespace
 
-Result<ModelFolder> open_model_folder(const Path& folder) {
+Result<ModelFolder> open_model_folder(const Path& folder, Width width) {
   AFTUNE_TRY(const LlamaConfig config, read_config(folder));
   AFTUNE_TRY(
       aftune::file_size(folder / (config.vision ? "preprocessor_config.json" : "tokenizer.json")));
   const Path parameters_path = folder / "model.safetensors";
   AFTUNE_TRY(SafetensorsFile parameters, SafetensorsFile::open(parameters_path));
-  AFTUNE_TRY(check_tensors(parameters_path, parameters, parameter_specs(config)));
+  const Dtype dtype = dtype_of_parameters(parameters, width);
+  AFTUNE_TRY(check_tensors(parameters_path, parameters, of_dtype(parameter_specs(config), dtype)));
   const Path tables_path = folder / "aftune.safetensors";
   AFTUNE_TRY(SafetensorsFile tables, SafetensorsFile::open(tables_path));
   AFTUNE_TRY(check_tensors(tables_path, tables, {table_spec(config)}));
-  return ModelFolder{folder, config, std::move(parameters), std::move(tables)};
+  return ModelFolder{folder, config, dtype, std::move(parameters), std::move(tables)};
+}
+
+Result<TensorMap> load_as_stored(const ModelFolder& model, const std::vector<TensorSpec>& specs) {
+  TensorMap out;
+  for (const TensorSpec& spec : specs) {
+    AFTUNE_TRY(const TensorView* tensor, parameter_of(model, spec.name));
+    out.emplace(spec.name, Tensor::copy_of(*tensor));
+  }
+  return out;
 }
 
 Status check_generates(const ModelFolder& model) {
@@ -73,15 +97,16 @@ Status check_generates(const ModelFolder& model) {
 Result<TensorMap> load_parameters(const ModelFolder& model, const std::vector<TensorSpec>& specs) {
   TensorMap out;
   for (const TensorSpec& spec : specs) {
-    const TensorView* tensor = model.parameters.find(spec.name);
-    if (tensor == nullptr) {
-      return Error{Code::kNotFound,
-                   fmt::format("{}: no tensor {}", (model.folder / "model.safetensors").string(),
-                               spec.name)};
-    }
-    out.emplace(spec.name, Tensor::copy_of(*tensor));
+    AFTUNE_TRY(const TensorView* tensor, parameter_of(model, spec.name));
+    AFTUNE_TRY(Tensor values, to_f32(*tensor));
+    out.emplace(spec.name, std::move(values));
   }
   return out;
+}
+
+std::vector<TensorSpec> of_dtype(std::vector<TensorSpec> specs, Dtype dtype) {
+  for (TensorSpec& spec : specs) spec.dtype = dtype;
+  return specs;
 }
 
 const std::vector<std::string>& companion_files() {

@@ -18,19 +18,32 @@ namespace aftune::model {
 struct ModelFolder {
   Path folder;
   LlamaConfig config;
-  SafetensorsFile parameters;  // model.safetensors: exactly parameter_specs(config)
+  Dtype dtype = Dtype::kF32;   // of every parameter
+  SafetensorsFile parameters;  // model.safetensors: exactly parameter_specs(config), but for dtype
   SafetensorsFile tables;      // aftune.safetensors: exactly table_spec(config)
 };
 
-/// Opens a folder that import wrote: fp32 parameters, one model.safetensors.
+/// Which parameters a caller takes.
+enum class Width {
+  kF32,  // a narrow folder is refused
+  kAny,
+};
+
+/// Opens a folder that import wrote: one model.safetensors with parameters of one type.
 /// Errors: kNotFound, kUnavailable; kInvalidInput naming the file, the tensor and both shapes.
-Result<ModelFolder> open_model_folder(const Path& folder);
+Result<ModelFolder> open_model_folder(const Path& folder, Width width = Width::kF32);
 
 /// Errors: kUnsupported for an image classifier.
 Status check_generates(const ModelFolder& model);
 
-/// The parameters as owned tensors. Errors: kNotFound for a name that the file lacks.
+/// The parameters as owned fp32 tensors. Errors: kNotFound for a name that the file lacks.
 Result<TensorMap> load_parameters(const ModelFolder& model, const std::vector<TensorSpec>& specs);
+
+/// The same with the file's elements as they are; the specs' dtype is not looked at.
+Result<TensorMap> load_as_stored(const ModelFolder& model, const std::vector<TensorSpec>& specs);
+
+/// `specs` with another type.
+std::vector<TensorSpec> of_dtype(std::vector<TensorSpec> specs, Dtype dtype);
 
 /// Names of the files that travel unchanged from base to delivered model when present:
 /// everything but model.safetensors, ascending: aftune.safetensors, config.json,

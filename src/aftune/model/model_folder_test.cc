@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 
+#include "aftune/model/narrow_folder_testing.h"
 #include "aftune/model/new_model.h"
 #include "aftune/model/tiny_folder_testing.h"
 
@@ -53,6 +54,50 @@ TEST(ModelFolder, LoadsOnlyTheParametersAskedFor) {
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Code::kNotFound);
   EXPECT_NE(none.error().what.find("lm_head.weight"), std::string::npos);
+}
+
+TEST(ModelFolder, ANarrowOneOpensForWhoAsksAlone) {
+  for (const Dtype dtype : {Dtype::kBF16, Dtype::kF16}) {
+    const TempFolder root;
+    const Path folder = tiny_folder(root, "base", true);
+    testing::set_dtype(folder, Dtype::kF32);
+    const TensorMap values = parameters_of(folder);
+    testing::set_dtype(folder, dtype);
+    const auto refused = open_model_folder(folder);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().what.find(std::string("is ") + std::string(dtype_name(dtype))),
+              std::string::npos)
+        << refused.error().what;
+    const auto model = open_model_folder(folder, Width::kAny);
+    ASSERT_TRUE(model) << model.error().what;
+    EXPECT_EQ(model->dtype, dtype);
+    const auto specs = parameter_specs(model->config);
+    const auto wide = load_parameters(*model, specs);
+    const auto stored = load_as_stored(*model, specs);
+    ASSERT_TRUE(wide && stored);
+    for (const auto& [name, tensor] : values) {
+      EXPECT_TRUE(std::ranges::equal(wide->at(name).bytes(), tensor.bytes())) << name;
+      EXPECT_EQ(stored->at(name).dtype(), dtype);
+      EXPECT_EQ(2 * stored->at(name).bytes().size(), tensor.bytes().size());
+    }
+  }
+}
+
+TEST(ModelFolder, AMixtureOfTypesIsRefused) {
+  const TempFolder root;
+  const Path folder = tiny_folder(root, "base", true);
+  testing::set_dtype(folder, Dtype::kBF16);
+  const auto narrow = open_model_folder(folder, Width::kAny);
+  ASSERT_TRUE(narrow);
+  auto tensors = load_as_stored(*narrow, parameter_specs(narrow->config));
+  ASSERT_TRUE(tensors);
+  tensors->at("model.norm.weight") = Tensor::zeros({8});
+  ASSERT_TRUE(write_safetensors(folder / "model.safetensors", named_tensors(*tensors)));
+  const auto mixed = open_model_folder(folder, Width::kAny);
+  ASSERT_FALSE(mixed);
+  EXPECT_NE(mixed.error().what.find("model.norm.weight is F32 [8], expected BF16 [8]"),
+            std::string::npos)
+      << mixed.error().what;
 }
 
 TEST(ModelFolder, MissingPiecesAreNamed) {

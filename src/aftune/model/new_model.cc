@@ -4,9 +4,12 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <utility>
 
 #include "aftune/base/check.h"
+#include "aftune/model/model_folder.h"
 #include "aftune/model/staged_folder.h"
+#include "aftune/tensor/narrow.h"
 
 namespace aftune::model {
 
@@ -18,7 +21,11 @@ std::vector<NamedTensor> named_tensors(const TensorMap& tensors) {
 }
 
 Status check_finite(const std::string& name, const Tensor& tensor) {
-  const auto values = tensor.f32();
+  Tensor wide;
+  if (is_narrow(tensor.dtype())) {
+    AFTUNE_TRY(wide, to_f32(tensor.view()));
+  }
+  const auto values = is_narrow(tensor.dtype()) ? std::as_const(wide).f32() : tensor.f32();
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) {
       return Error{Code::kInvalidInput,
@@ -51,7 +58,8 @@ Status check_parameters(const TensorMap& tensors, const std::vector<TensorSpec>&
 }
 
 Status write_new_model(const NewModel& model, const Path& folder) {
-  AFTUNE_TRY(check_parameters(model.parameters, parameter_specs(model.config)));
+  AFTUNE_TRY(
+      check_parameters(model.parameters, of_dtype(parameter_specs(model.config), model.dtype)));
   AFTUNE_TRY(StagedFolder staged, StagedFolder::create(folder));
   for (const auto& [name, text] : model.files) AFTUNE_TRY(staged.write(name, as_bytes(text)));
   const Tensor table =

@@ -15,7 +15,8 @@ namespace aftune::model {
 struct NewModel {
   LlamaConfig config;
   codec::Json::Object extra_config;          // members of config.json besides the architecture
-  TensorMap parameters;                      // exactly parameter_specs(config)
+  Dtype dtype = Dtype::kF32;                 // of every parameter
+  TensorMap parameters;                      // exactly parameter_specs(config), of that dtype
   Tensor normalization = {};                 // an image classifier's frozen table; else empty
   std::map<std::string, std::string> files;  // tokenizer.json and other companions, by name
 };

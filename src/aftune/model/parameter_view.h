@@ -7,8 +7,8 @@
 
 namespace aftune::model {
 
-/// The tensors that a segment computes with: those in training and, beside adapters
-/// (docs/formats/lora.md), those that are frozen. Borrows both.
+/// The tensors that a segment computes with: those in training, in fp32, and beside adapters
+/// (docs/formats/lora.md) those that are frozen, whose matrices may be narrow. Borrows both.
 class ParameterView {
  public:
   /// Without `frozen` all parameters are in training, under the base's names. Implicit: a plain

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "aftune/model/llama_config.h"
+#include "aftune/tensor/tensor.h"
 
 namespace aftune::model {
 
@@ -24,6 +25,8 @@ struct Segment {
 struct Partition {
   std::vector<Segment> segments;
   std::uint32_t block_count = 0;
+  /// What recorded edges hand over, kF32 or kBF16: docs/formats/training.md, "Edges in BF16".
+  Dtype boundary = Dtype::kF32;
 
   /// Edges 0 (input), 1 .. segments-1 (recorded tensors), segments (loss).
   [[nodiscard]] std::uint32_t edge_count() const {

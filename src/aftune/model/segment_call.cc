@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "aftune/base/check.h"
+#include "aftune/model/frozen_matrix.h"
 #include "aftune/model/layer_names.h"
 #include "aftune/model/lora.h"
 #include "aftune/numerics/bias.h"
@@ -73,7 +74,7 @@ const Tensor* SegmentCall::bias(const std::string& weight) const {
 Status SegmentCall::linear(const std::string& weight, const Tensor& x, Tensor& y,
                            numerics::Store store) const {
   AFTUNE_TRY(at(weight + ": product",
-                numerics::linear(engine, matrix(x), matrix(parameter(weight)), matrix(y), store)));
+                model::linear(engine, matrix(x), parameter(weight), matrix(y), store)));
   if (const Tensor* b = bias(weight)) {
     AFTUNE_CHECK(store == numerics::Store::kWrite, weight);
     numerics::add_bias(engine, b->f32(), matrix(y));
@@ -100,9 +101,9 @@ Status SegmentCall::linear_grad(const std::string& weight, const Tensor& x, cons
                                 Tensor& dx, numerics::Store store,
                                 const Gradients& gradients) const {
   AFTUNE_TRY(weight_grad(weight, x, dy, gradients));
-  AFTUNE_TRY(at(weight + ": input gradient",
-                numerics::linear_grad_input(engine, matrix(dy), matrix(parameter(weight)),
-                                            matrix(dx), store)));
+  AFTUNE_TRY(
+      at(weight + ": input gradient",
+         model::linear_grad_input(engine, matrix(dy), parameter(weight), matrix(dx), store)));
   return adapter_grad(*this, weight, x, dy, dx, gradients);
 }
 

@@ -7,6 +7,7 @@
 #include "aftune/base/check.h"
 #include "aftune/model/decoder_layer.h"
 #include "aftune/model/edge_check.h"
+#include "aftune/model/frozen_matrix.h"
 #include "aftune/model/head_logits.h"
 #include "aftune/model/layer_names.h"
 #include "aftune/model/segment_call.h"
@@ -94,7 +95,7 @@ Status check_targets(const MicroBatch& batch, std::uint32_t vocab_size) {
 Result<Tensor> embed(const SegmentCall& call, const MicroBatch& batch) {
   AFTUNE_TRY(check_tokens(batch, call.config.vocab_size));
   Tensor x = call.token_rows(call.config.hidden_size);
-  numerics::embedding(call.engine, matrix(call.parameter(kEmbedding)), batch.tokens, matrix(x));
+  embedding(call.engine, call.parameter(kEmbedding), batch.tokens, matrix(x));
   return x;
 }
 

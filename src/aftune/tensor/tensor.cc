@@ -2,14 +2,13 @@
 #include "aftune/tensor/tensor.h"
 
 #include <array>
-#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <utility>
 
 #include "aftune/base/check.h"
-#include "aftune/base/endian.h"
+#include "aftune/tensor/narrow.h"
 
 namespace aftune {
 namespace {
@@ -39,19 +38,6 @@ const DtypeRow& row_of(Dtype dtype) {
   }
   AFTUNE_CHECK(false, "no such dtype");
   std::abort();
-}
-
-// By integers only: a conversion instruction may flush subnormals, and does quieten NaNs.
-std::uint32_t widen_f16(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
-  const std::uint32_t exponent = (half >> 10) & 0x1FU;
-  const std::uint32_t fraction = half & 0x3FFU;
-  if (exponent == 0x1F) return sign | 0x7F800000U | (fraction << 13);
-  if (exponent != 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
-  if (fraction == 0) return sign;
-  // fraction * 2^-24, its leading one moved to the implicit place
-  const auto zeros = static_cast<std::uint32_t>(std::countl_zero(fraction)) - 21;
-  return sign | ((113 - zeros) << 23) | (((fraction << zeros) & 0x3FFU) << 13);
 }
 
 }  // namespace
@@ -153,20 +139,13 @@ void Tensor::clear() {
 
 Result<Tensor> to_f32(const TensorView& view) {
   if (view.dtype == Dtype::kF32) return Tensor::copy_of(view);
-  if (view.dtype != Dtype::kF16 && view.dtype != Dtype::kBF16) {
+  if (!is_narrow(view.dtype)) {
     return Error{Code::kUnsupported,
                  "no conversion to F32 from " + std::string(dtype_name(view.dtype))};
   }
-  Tensor out = Tensor::zeros(view.shape);
+  Tensor out = Tensor::unwritten(Dtype::kF32, view.shape);
   AFTUNE_CHECK(view.bytes.size() == out.count() * 2, "a view whose bytes disagree with its shape");
-  const std::span<std::uint8_t> to = out.mutable_bytes();
-  const bool is_half = view.dtype == Dtype::kF16;
-  for (std::size_t i = 0; i < out.count(); ++i) {
-    const auto narrow = load_le<std::uint16_t>(view.bytes.data() + 2 * i);
-    const std::uint32_t wide =
-        is_half ? widen_f16(narrow) : static_cast<std::uint32_t>(narrow) << 16;
-    std::memcpy(to.data() + 4 * i, &wide, sizeof(wide));
-  }
+  widen(view.dtype, view.bytes, out.f32());
   return out;
 }
 

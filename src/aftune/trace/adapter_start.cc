@@ -74,10 +74,15 @@ Result<AdapterStart> AdapterStart::open(const Contract& contract, const Path& ba
                                         const Path& adapter, const std::optional<Digest>& salt,
                                         ThreadPool* pool) {
   AFTUNE_CHECK(contract.adapter.has_value(), "a contract without adapters");
-  AFTUNE_TRY(model::ModelFolder folder, model::open_model_folder(base));
+  AFTUNE_TRY(model::ModelFolder folder, model::open_model_folder(base, model::Width::kAny));
   if (!(folder.config == contract.architecture)) {
     return Error{Code::kCorrupt,
                  fmt::format("{} has another architecture than the contract", base.string())};
+  }
+  if (folder.dtype != contract.dtypes.frozen) {
+    return Error{Code::kCorrupt,
+                 fmt::format("{} has parameters in {}, the contract in {}", base.string(),
+                             dtype_name(folder.dtype), dtype_name(contract.dtypes.frozen))};
   }
   AFTUNE_TRY(TensorMap initial, open_initial(contract, adapter, salt));
   AdapterStart out(contract, std::move(folder), std::move(initial), pool);
@@ -96,7 +101,7 @@ Result<AdapterStart> AdapterStart::open(const Contract& contract, const Path& ba
 }
 
 Result<TensorMap> AdapterStart::load(const std::vector<TensorSpec>& specs) const {
-  AFTUNE_TRY(TensorMap out, model::load_parameters(base_, specs));
+  AFTUNE_TRY(TensorMap out, model::load_as_stored(base_, specs));
   for (const auto& [name, tensor] : out) {
     const Digest found = digest_of(tensor.bytes(), pool_);
     const Digest& rooted = digests_.find(name)->second;
@@ -111,6 +116,10 @@ Result<TensorMap> AdapterStart::load(const std::vector<TensorSpec>& specs) const
 Result<std::shared_ptr<const TensorMap>> AdapterStart::frozen(std::uint32_t block) const {
   if (auto held = held_[block].lock()) return held;
   AFTUNE_TRY(TensorMap tensors, load(contract_->frozen(block)));
+  for (auto& [name, tensor] : tensors) {
+    if (tensor.shape().size() != 1) continue;
+    AFTUNE_TRY(tensor, to_f32(tensor.view()));
+  }
   auto shared = std::make_shared<const TensorMap>(std::move(tensors));
   held_[block] = shared;
   return shared;
@@ -132,7 +141,8 @@ Result<TensorMap> AdapterStart::first(std::uint32_t block) const {
   }
   AFTUNE_TRY(TensorMap saved, load(base));
   for (auto& [name, tensor] : saved) {
-    out.emplace(std::string(model::kPeftPrefix) + name, std::move(tensor));
+    AFTUNE_TRY(Tensor values, to_f32(tensor.view()));
+    out.emplace(std::string(model::kPeftPrefix) + name, std::move(values));
   }
   return out;
 }

@@ -28,13 +28,14 @@ class AdapterStart {
   /// `adapter`: the folder of the first adapter, not looked at where the seed makes it. `pool`, if
   /// given, hashes the base; it is borrowed and must be free in each call.
   /// Requires: contract.adapter. Cost: one pass over the base.
-  /// Errors: kCorrupt if base or adapter has another root than the contract, naming both; those of
-  ///         open_model_folder and open_adapter_folder.
+  /// Errors: kCorrupt if base or adapter has another root than the contract, or the base another
+  ///         dtype, naming both; those of open_model_folder and open_adapter_folder.
   static Result<AdapterStart> open(const Contract& contract, const Path& base, const Path& adapter,
                                    const std::optional<Digest>& salt, ThreadPool* pool = nullptr);
 
-  /// The block's frozen tensors, each with the digest that the base's root was made of. Shared by
-  /// all who hold them at one time. Errors: kCorrupt if the file has changed; those of loading.
+  /// The block's frozen tensors, each with the digest that the base's root was made of: matrices as
+  /// the base has them, vectors in fp32. Shared by all who hold them at one time. Errors: kCorrupt
+  /// if the file has changed; those of loading.
   Result<std::shared_ptr<const TensorMap>> frozen(std::uint32_t block) const;
 
   /// What is trained of the block, as the first step finds it. Errors: as frozen().
@@ -43,6 +44,7 @@ class AdapterStart {
  private:
   AdapterStart(const Contract& contract, model::ModelFolder base, TensorMap initial,
                ThreadPool* pool);
+  /// As the file has them.
   Result<TensorMap> load(const std::vector<TensorSpec>& specs) const;
 
   const Contract* contract_;

@@ -202,16 +202,17 @@ Status read_adapter(JsonReader& top, Contract& out) {
                                out.batch.micro_batch * out.text.sequence);
 }
 
+Status read_dtypes(JsonReader& top, Contract& out) {
+  AFTUNE_TRY(JsonReader dtypes, top.object("dtypes"));
+  AFTUNE_TRY(out.dtypes, dtypes_from_contract(dtypes, out.adapter.has_value()));
+  return ok();
+}
+
 Status read_fixed(JsonReader& top, const Contract& contract) {
   AFTUNE_TRY(JsonReader arithmetic, top.object("arithmetic"));
   AFTUNE_TRY(only(arithmetic, "profile", "exact"));
   AFTUNE_TRY([[maybe_unused]] const auto version, arithmetic.integer("version", 1, 1));
   AFTUNE_TRY(arithmetic.finish());
-  AFTUNE_TRY(JsonReader dtypes, top.object("dtypes"));
-  for (const char* name : {"boundary", "frozen", "gradients", "moments", "parameters"}) {
-    AFTUNE_TRY(only(dtypes, name, "F32"));
-  }
-  AFTUNE_TRY(dtypes.finish());
   AFTUNE_TRY(JsonReader exported, top.object("export"));
   AFTUNE_TRY(only(exported, "dtype", "F32"));
   AFTUNE_TRY(only(exported, "format", export_format(contract)));
@@ -270,6 +271,7 @@ Result<Contract> Contract::parse(std::string_view payload) {
   AFTUNE_TRY(read_nonces(top, out));
   AFTUNE_TRY(read_grid(top, out));
   AFTUNE_TRY(read_adapter(top, out));
+  AFTUNE_TRY(read_dtypes(top, out));
   AFTUNE_TRY(read_fixed(top, out));
   AFTUNE_TRY(read_audit(top, out));
   AFTUNE_TRY(out.closes_by, top.string("closes_by"));
@@ -287,7 +289,6 @@ Result<Contract> Contract::parse(std::string_view payload) {
 std::string Contract::payload() const {
   Json::Array files;
   for (const BoundFile& file : companions) files.push_back(file_json(file));
-  const auto f32 = [] { return Json("F32"); };
   Json::Object top{
       {"version", 1},
       {"run_id", hex_json(run_id)},
@@ -314,12 +315,8 @@ std::string Contract::payload() const {
                             {"state_interval", grid.state_interval},
                             {"edge_interval", grid.edge_interval}}},
       {"arithmetic", Json::Object{{"profile", "exact"}, {"version", 1}}},
-      {"dtypes", Json::Object{{"boundary", f32()},
-                              {"parameters", f32()},
-                              {"frozen", f32()},
-                              {"gradients", f32()},
-                              {"moments", f32()}}},
-      {"export", Json::Object{{"format", export_format(*this)}, {"dtype", f32()}}},
+      {"dtypes", to_contract(dtypes)},
+      {"export", Json::Object{{"format", export_format(*this)}, {"dtype", "F32"}}},
       {"audit", Json::Object{{"strategy", strategy_name(audit.strategy)},
                              {"blocks", audit.blocks},
                              {"deadline_hours", audit.deadline_hours},
@@ -352,7 +349,9 @@ Digest Contract::seed() const {
 }
 
 model::Partition Contract::partition() const {
-  return model::make_partition(architecture, grid.layers_per_block);
+  model::Partition out = model::make_partition(architecture, grid.layers_per_block);
+  out.boundary = dtypes.boundary;
+  return out;
 }
 
 const BoundFile* Contract::companion(std::string_view path) const {

@@ -17,6 +17,7 @@
 #include "aftune/text/sample_order.h"
 #include "aftune/tlog/note.h"
 #include "aftune/trace/adapter_spec.h"
+#include "aftune/trace/dtypes.h"
 #include "aftune/trace/witness_policy.h"
 #include "aftune/train/batch_spec.h"
 #include "aftune/train/block_step.h"
@@ -80,6 +81,7 @@ struct Contract {
   std::uint64_t steps = 0;
   train::TrainSpec training;
   std::optional<AdapterSpec> adapter;  // empty: all parameters are trained
+  Dtypes dtypes;
   Nonces nonces;
   GridSpec grid;
   AuditPolicy audit;

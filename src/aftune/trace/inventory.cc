@@ -29,15 +29,15 @@ Component component_of(Role role) {
   return Component::kParameters;
 }
 
-void add_tensor(const Digest& digest, Component component, const Shape& shape, bool stored,
-                Inventory& out) {
+void add_tensor(const Digest& digest, Component component, Dtype dtype, const Shape& shape,
+                bool stored, Inventory& out) {
   if (stored) {
     out.needed.emplace(digest, component);
     return;
   }
   std::uint64_t elements = 1;
   for (const std::uint64_t extent : shape) elements *= extent;
-  out.unstored.emplace(digest, UnstoredTensor{component, elements * sizeof(float)});
+  out.unstored.emplace(digest, UnstoredTensor{component, elements * element_size(dtype)});
 }
 
 /// Adds what one step's list names.
@@ -53,7 +53,7 @@ Status add_step(const Contract& contract, const Openings& openings, const Timeli
   for (std::size_t i = 0; i < places.size(); ++i) {
     const bool activation = places[i].id.kind == train::EdgeKind::kActivation;
     add_tensor(list->edges[i], activation ? Component::kActivations : Component::kGradients,
-               places[i].shape, timeline.edge_stored(places[i].id.edge), out);
+               places[i].dtype, places[i].shape, timeline.edge_stored(places[i].id.edge), out);
   }
   return ok();
 }
@@ -68,7 +68,8 @@ Status add_state(const Contract& contract, const Openings& openings, const Place
   }
   const auto tensors = state_tensors(contract, place.block);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    add_tensor(list->digests[i], component_of(tensors[i].role), tensors[i].spec.shape, stored, out);
+    add_tensor(list->digests[i], component_of(tensors[i].role), tensors[i].spec.dtype,
+               tensors[i].spec.shape, stored, out);
   }
   return ok();
 }

@@ -99,6 +99,7 @@ std::vector<StateTensor> state_tensors(const Contract& contract, std::uint32_t b
 
 std::vector<EdgePlace> edge_places(const Contract& contract, std::uint64_t step) {
   const auto segments = static_cast<std::uint32_t>(contract.partition().segments.size());
+  const Dtype dtype = contract.dtypes.boundary;
   std::vector<EdgePlace> out;
   for (std::uint64_t m = 0; m < contract.micro_batch_count(); ++m) {
     const std::uint64_t first = m * contract.batch.micro_batch;
@@ -106,10 +107,10 @@ std::vector<EdgePlace> edge_places(const Contract& contract, std::uint64_t step)
     const Shape shape{rows * contract.sequence(), contract.architecture.hidden_size};
     const auto micro = static_cast<std::uint32_t>(m);
     for (std::uint32_t e = 1; e < segments; ++e) {
-      out.push_back({{step, micro, e, train::EdgeKind::kActivation}, shape});
+      out.push_back({{step, micro, e, train::EdgeKind::kActivation}, shape, dtype});
     }
     for (std::uint32_t e = segments - 1; e >= 1; --e) {
-      out.push_back({{step, micro, e, train::EdgeKind::kGradient}, shape});
+      out.push_back({{step, micro, e, train::EdgeKind::kGradient}, shape, dtype});
     }
   }
   return out;
@@ -140,7 +141,7 @@ std::string encode_list(const Contract& contract, std::uint64_t step, const Step
     edges.emplace_back(Json::Object{{"kind", Json(edge_kind_name(places[i].id.kind))},
                                     {"micro_batch", Json(places[i].id.micro_batch)},
                                     {"edge", Json(places[i].id.edge)},
-                                    {"dtype", Json("F32")},
+                                    {"dtype", Json(dtype_name(places[i].dtype))},
                                     {"shape", shape_json(places[i].shape)},
                                     {"digest", Json(list.edges[i].hex())}});
   }

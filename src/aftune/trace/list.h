@@ -32,6 +32,7 @@ std::vector<StateTensor> state_tensors(const Contract& contract, std::uint32_t b
 struct EdgePlace {
   train::EdgeId id;
   Shape shape;  // [rows * sequence, hidden]
+  Dtype dtype = Dtype::kF32;
 };
 std::vector<EdgePlace> edge_places(const Contract& contract, std::uint64_t step);
 

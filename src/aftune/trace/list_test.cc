@@ -186,6 +186,23 @@ TEST(StepListText, NothingCanBeAddedLeftOutOrRenamed) {
                  [&](const std::string& t) { return decode_step_list(contract, 3, t); });
 }
 
+TEST(StepListText, EdgesHaveTheContractsDtype) {
+  const Contract wide = tiny_contract();
+  Contract narrow = tiny_contract();
+  narrow.dtypes.boundary = Dtype::kBF16;
+  const StepList list = step_list(wide, 3);
+  const std::string text = encode_list(narrow, 3, list);
+  EXPECT_NE(text.find(R"("dtype":"BF16")"), std::string::npos);
+  EXPECT_EQ(text.find(R"("dtype":"F32")"), std::string::npos);
+  EXPECT_EQ(must(decode_step_list(narrow, 3, text)).edges, list.edges);
+  EXPECT_FALSE(decode_step_list(wide, 3, text));
+  EXPECT_FALSE(decode_step_list(narrow, 3, encode_list(wide, 3, list)));
+  for (const EdgePlace& place : edge_places(narrow, 3)) EXPECT_EQ(place.dtype, Dtype::kBF16);
+  EXPECT_EQ(encode_list(narrow, 1, 2, state_list(narrow, 1)),
+            encode_list(wide, 1, 2, state_list(wide, 1)))
+      << "states are fp32";
+}
+
 TEST(StepListText, MessageShowsTheDifferenceAndBothTexts) {
   const Contract contract = tiny_contract();
   std::string text = encode_list(contract, 3, step_list(contract, 3));

@@ -133,7 +133,7 @@ Status Openings::read_object(const Digest& digest, const std::string& label, Ten
 
 Result<Tensor> Openings::edge(const EdgePlace& place, const StepList& list,
                               std::size_t index) const {
-  Tensor tensor = Tensor::unwritten(Dtype::kF32, place.shape);
+  Tensor tensor = Tensor::unwritten(place.dtype, place.shape);
   AFTUNE_TRY(read_object(list.edges[index], describe_edge(place.id), tensor));
   return tensor;
 }

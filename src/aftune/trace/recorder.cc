@@ -88,14 +88,16 @@ PutHint Recorder::hint_for_list() const {
   return {encoding_ == StoreEncoding::kAuto ? Content::kText : Content::kBytes, {}};
 }
 
-PutHint Recorder::hint_for_edge() const {
-  return {encoding_ == StoreEncoding::kAuto ? Content::kWords : Content::kBytes, {}};
+PutHint Recorder::hint_for(Dtype dtype) const {
+  if (encoding_ != StoreEncoding::kAuto) return {};
+  return {element_size(dtype) == 2 ? Content::kHalves : Content::kWords, {}};
 }
 
-PutHint Recorder::hint_for_state(std::uint32_t block, std::size_t index, Role role) const {
-  PutHint hint = hint_for_edge();
+PutHint Recorder::hint_for_state(std::uint32_t block, std::size_t index,
+                                 const StateTensor& tensor) const {
+  PutHint hint = hint_for(tensor.spec.dtype);
   // A first moment has little in common with an earlier one: docs/performance.md.
-  if (role != Role::kFirst && index < stored_states_[block].size()) {
+  if (tensor.role != Role::kFirst && index < stored_states_[block].size()) {
     hint.base = stored_states_[block][index];
   }
   return hint;
@@ -131,7 +133,7 @@ Status Recorder::take_state(std::uint32_t block, std::uint64_t step_block,
     const Bytes bytes = state_view(state, tensors[i]).bytes;
     const Digest digest = crypto::blake3(bytes);
     if (timeline_.stored(step_block)) {
-      AFTUNE_TRY(store_.put(digest, bytes, hint_for_state(block, i, tensors[i].role)));
+      AFTUNE_TRY(store_.put(digest, bytes, hint_for_state(block, i, tensors[i])));
     }
     list.digests.push_back(digest);
   }
@@ -166,7 +168,7 @@ Status Recorder::on_edge(const train::EdgeId& id, train::EdgeTensor tensor) {
   return post(bytes, [this, stored, tensor = std::move(tensor)] {
     const Digest digest = crypto::blake3(tensor->bytes());
     edges_.push_back(digest);
-    return stored ? store_.put(digest, tensor->bytes(), hint_for_edge()) : ok();
+    return stored ? store_.put(digest, tensor->bytes(), hint_for(tensor->dtype())) : ok();
   });
 }
 

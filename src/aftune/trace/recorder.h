@@ -77,10 +77,12 @@ class Recorder final : public train::StepObserver {
   Status sync_objects();
   Status sign();
   Status sign_if_at(std::uint64_t size);
-  /// What put() is told of a list, of an edge or of tensor `index` of a block's state.
+  /// What put() is told of a list, of elements of a type (an edge's) or of tensor `index` of a
+  /// block's state.
   [[nodiscard]] PutHint hint_for_list() const;
-  [[nodiscard]] PutHint hint_for_edge() const;
-  [[nodiscard]] PutHint hint_for_state(std::uint32_t block, std::size_t index, Role role) const;
+  [[nodiscard]] PutHint hint_for(Dtype dtype) const;
+  [[nodiscard]] PutHint hint_for_state(std::uint32_t block, std::size_t index,
+                                       const StateTensor& tensor) const;
 
   const Contract& contract_;
   RunFolder run_;

@@ -223,7 +223,9 @@ Status Replayer::compare_edge(StepRun& run, const train::EdgeId& id, Tensor reco
   }
   std::optional<ValueDifference> values;
   if (const auto opened = openings_.edge(run.places[i], run.list, i)) {
-    values = difference_of(opened->f32(), recomputed.f32());
+    AFTUNE_TRY(const Tensor committed_values, to_f32(opened->view()));
+    AFTUNE_TRY(const Tensor own_values, to_f32(recomputed.view()));
+    values = difference_of(committed_values.f32(), own_values.f32());
   }
   run.add(forward ? MismatchKind::kActivation : MismatchKind::kGradient, describe_edge(id),
           committed.hex(), found.hex(), values);

@@ -19,6 +19,7 @@
 #include "aftune/crypto/sha256.h"
 #include "aftune/model/import.h"
 #include "aftune/model/model_folder.h"
+#include "aftune/model/narrow_folder_testing.h"
 #include "aftune/tlog/tiles.h"
 #include "aftune/trace/list.h"
 #include "aftune/trace/model_root.h"
@@ -166,15 +167,18 @@ class TinyJob {
  public:
   using Change = std::function<void(Contract&)>;
 
+  /// `base`: the type of the base's parameters; then their values are those that all types have.
   explicit TinyJob(const Change& change = {}, std::string_view rows = kTinyRows,
-                   std::string_view tokenizer = kTinyTokenizer)
+                   std::string_view tokenizer = kTinyTokenizer, std::optional<Dtype> base = {})
       : provider(test_key(2)), engine_(test_engine()) {
     put(folder / "tokenizer.json", tokenizer);
     put(data(), rows);
     Contract c = tiny_contract();
     c.rows = static_cast<std::uint64_t>(std::count(rows.begin(), rows.end(), '\n'));
+    c.dtypes.frozen = base.value_or(Dtype::kF32);
     if (change) change(c);
     must(model::make_random_model(c.architecture, 1, folder / "tokenizer.json", model()));
+    if (base) model::testing::set_dtype(model(), *base);
     bind(c);
     job_.emplace(sign(c));
   }
@@ -223,7 +227,7 @@ class TinyJob {
       c.companions.push_back({name, must(aftune::file_size(model() / name)),
                               must(crypto::sha256_file(model() / name))});
     }
-    const auto files = must(model::open_model_folder(model()));
+    const auto files = must(model::open_model_folder(model(), model::Width::kAny));
     std::map<std::string, RootedTensor, std::less<>> tensors;
     for (const SafetensorsFile* file : {&files.parameters, &files.tables}) {
       for (const auto& [name, tensor] : file->tensors()) {

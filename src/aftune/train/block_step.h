@@ -14,7 +14,8 @@
 
 namespace aftune::train {
 
-/// An edge tensor, shared by the step that still needs it and the recorder that hashes it.
+/// An edge tensor, shared by the step that still needs it and the recorder that hashes it. Of the
+/// partition's boundary dtype.
 using EdgeTensor = std::shared_ptr<const Tensor>;
 
 /// What both sides agreed about the arithmetic of a step.
@@ -38,7 +39,9 @@ class BlockStep {
   /// Forgets the gradients: a new step.
   void begin();
 
-  /// Errors: as segment_forward, prefixed by the segment.
+  /// Takes and gives edges as they are handed over: rounded, where the partition says so.
+  /// Errors: as segment_forward, prefixed by the segment; kNonFinite where rounding leaves the
+  ///         finite numbers.
   Result<model::SegmentOutput> forward(std::uint32_t segment, const model::MicroBatch& batch,
                                        EdgeTensor input);
   /// Requires: forward() of the segment with the same micro-batch came before.

@@ -83,16 +83,19 @@ TEST(BlockStep, AloneGivesTheBitsOfTheWholeStep) {
   const TestEngine engine(2);
   const TestEngine auditor(1, numerics::Isa::kScalar);
   for (const auto embeddings : {Embeddings::kTied, Embeddings::kUntied}) {
-    TinyRun run(engine, 4, embeddings, 2, adamw_spec());
-    Recorder first, recorder;
-    ASSERT_TRUE(run.step(kStep - 1, first));  // so that the moments are not zero
-    std::vector<BlockState> starts;
-    for (const auto& state : run.states) starts.push_back(testing::clone(state));
-    const auto outcome = run.step(kStep, recorder);
-    ASSERT_TRUE(outcome);
-    for (std::uint32_t block = 0; block < run.partition.block_count; ++block) {
-      EXPECT_EQ(Replay(run, recorder, *outcome).of_block(auditor, block, starts[block]), "")
-          << block;
+    for (const Dtype boundary : {Dtype::kF32, Dtype::kBF16}) {
+      TinyRun run(engine, 4, embeddings, 2, adamw_spec());
+      run.partition.boundary = boundary;
+      Recorder first, recorder;
+      ASSERT_TRUE(run.step(kStep - 1, first));  // so that the moments are not zero
+      std::vector<BlockState> starts;
+      for (const auto& state : run.states) starts.push_back(testing::clone(state));
+      const auto outcome = run.step(kStep, recorder);
+      ASSERT_TRUE(outcome);
+      for (std::uint32_t block = 0; block < run.partition.block_count; ++block) {
+        EXPECT_EQ(Replay(run, recorder, *outcome).of_block(auditor, block, starts[block]), "")
+            << block << " " << dtype_name(boundary);
+      }
     }
   }
 }

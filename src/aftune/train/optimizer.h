@@ -65,7 +65,8 @@ struct BlockState {
   TensorMap parameters;
   TensorMap first;   // AdamW's m, SGD's momentum buffer; empty for plain SGD
   TensorMap second;  // AdamW's v; else empty
-  /// The base's tensors beside adapters, shared by all states of the block; else null.
+  /// The base's tensors beside adapters, shared by all states of the block; else null. Matrices may
+  /// be narrow: docs/formats/lora.md, "A narrow base".
   std::shared_ptr<const TensorMap> frozen = nullptr;
 
   [[nodiscard]] model::ParameterView view() const { return {parameters, frozen.get()}; }

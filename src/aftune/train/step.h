@@ -11,7 +11,8 @@ namespace aftune::train {
 
 enum class EdgeKind : std::uint8_t { kActivation, kGradient };
 
-/// One recorded tensor: edge in 1 .. segments-1, fp32 [rows * sequence, hidden].
+/// One recorded tensor: edge in 1 .. segments-1, [rows * sequence, hidden], of the partition's
+/// boundary dtype.
 struct EdgeId {
   std::uint64_t step = 0;
   std::uint32_t micro_batch = 0;

@@ -5,7 +5,9 @@
 
 #include <limits>
 
+#include "aftune/model/segment_function.h"
 #include "aftune/numerics/amx_testing.h"
+#include "aftune/tensor/narrow.h"
 #include "aftune/train/tiny_run_testing.h"
 
 namespace aftune::train {
@@ -129,6 +131,112 @@ TEST(Step, EdgesAtTheSameLayerAreTheSameInEveryGrid) {
     EdgeId same = id;
     same.edge = 2 * id.edge;
     EXPECT_TRUE(model::testing::same_bits(*tensor, *fine.edges.at(same))) << id.edge;
+  }
+}
+
+// What a step with edges in bf16 is, from segments and roundings alone.
+class ByHand {
+ public:
+  ByHand(const numerics::Engine& engine, const TinyRun& run, const model::MicroBatch& batch)
+      : engine_(engine), run_(run), batch_(batch), tapes_(run.partition.segments.size()) {
+    for (const auto& state : run.states) {
+      for (const auto& [name, tensor] : state.parameters) {
+        gradients_[name] = Tensor::zeros(tensor.shape());
+      }
+    }
+  }
+
+  /// Every edge in the order of Recorder::calls.
+  std::vector<Tensor> edges() {
+    std::vector<Tensor> out;
+    const auto segments = run_.partition.segments.size();
+    EdgeTensor x;
+    for (std::uint32_t s = 0; s < segments; ++s) {
+      auto output = segment_forward(engine_, run_.llama, run_.partition.segments[s], state(s),
+                                    batch_, x, &tapes_[s]);
+      EXPECT_TRUE(output);
+      if (s + 1 < segments) x = widened(out.emplace_back(round_to_bf16(output->activation)));
+    }
+    EdgeTensor d;
+    for (auto s = static_cast<std::uint32_t>(segments); s-- > 0;) {
+      auto back = segment_backward(engine_, run_.llama, run_.partition.segments[s], state(s),
+                                   batch_, std::move(tapes_[s]), d.get(), gradients_);
+      EXPECT_TRUE(back);
+      if (s > 0) d = widened(out.emplace_back(round_to_bf16(*back)));
+    }
+    return out;
+  }
+
+ private:
+  const TensorMap& state(std::uint32_t s) const {
+    return run_.states[run_.partition.segments[s].block].parameters;
+  }
+  static EdgeTensor widened(const Tensor& narrow) {
+    return std::make_shared<const Tensor>(*to_f32(narrow.view()));
+  }
+
+  const numerics::Engine& engine_;
+  const TinyRun& run_;
+  const model::MicroBatch& batch_;
+  std::vector<model::SegmentTape> tapes_;
+  TensorMap gradients_;
+};
+
+TEST(Step, EdgesInBf16AreRoundedAndTheirValuesHandedOn) {
+  const TestEngine engine;
+  for (const auto embeddings : {Embeddings::kTied, Embeddings::kUntied}) {
+    TinyRun run(engine, 3, embeddings, 1, adamw_spec());
+    run.partition.boundary = Dtype::kBF16;
+    const auto batches = testing::tiny_batches(run.llama.config, 0);
+    const std::vector<Tensor> expected = ByHand(engine, run, batches[0]).edges();
+    Recorder recorder;
+    ASSERT_TRUE(run.step(0, recorder));
+    const auto edge_count = static_cast<std::uint32_t>(run.partition.segments.size()) - 1;
+    ASSERT_EQ(expected.size(), 2 * edge_count);
+    for (std::uint32_t e = 1; e <= edge_count; ++e) {
+      const Tensor& up = *recorder.edges.at({0, 0, e, EdgeKind::kActivation});
+      const Tensor& down = *recorder.edges.at({0, 0, e, EdgeKind::kGradient});
+      EXPECT_EQ(up.dtype(), Dtype::kBF16);
+      EXPECT_TRUE(model::testing::same_bits(up, expected[e - 1])) << e;
+      EXPECT_TRUE(model::testing::same_bits(down, expected[2 * edge_count - e])) << e;
+    }
+  }
+}
+
+TEST(Step, TheGridIsPartOfAComputationWhoseEdgesAreRounded) {
+  const TestEngine engine;
+  const auto trained = [&](std::uint32_t layers_per_block, Dtype boundary) {
+    TinyRun run(engine, 4, Embeddings::kUntied, layers_per_block, adamw_spec());
+    run.partition.boundary = boundary;
+    for (std::uint64_t step = 0; step < 2; ++step) {
+      Recorder recorder;
+      EXPECT_TRUE(run.step(step, recorder));
+    }
+    return run.whole_state();
+  };
+  const BlockState plain = trained(1, Dtype::kF32);
+  const BlockState fine = trained(1, Dtype::kBF16), coarse = trained(2, Dtype::kBF16);
+  EXPECT_NE(first_difference(fine, plain), "");
+  EXPECT_NE(first_difference(coarse, plain), "");
+  EXPECT_NE(first_difference(fine, coarse), "");
+  EXPECT_EQ(first_difference(trained(4, Dtype::kBF16), plain), "") << "no edge is left to round";
+}
+
+TEST(Step, AnEdgeThatRoundsToInfinityEndsTheStep) {
+  const TestEngine engine;
+  for (const Dtype boundary : {Dtype::kF32, Dtype::kBF16}) {
+    TinyRun run(engine, 2, Embeddings::kUntied, 1, adamw_spec());
+    run.partition.boundary = boundary;
+    Tensor& table = run.states[0].parameters.at("model.embed_tokens.weight");
+    for (float& value : table.f32()) value = std::numeric_limits<float>::max();
+    Recorder recorder;
+    const auto outcome = run.step(0, recorder);
+    EXPECT_EQ(recorder.edges.contains({0, 0, 1, EdgeKind::kActivation}), boundary == Dtype::kF32);
+    if (boundary == Dtype::kF32) continue;
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, Code::kNonFinite);
+    EXPECT_EQ(outcome.error().what,
+              "step 0: micro-batch 0: segment 0: edge 1: activation: non-finite value");
   }
 }
 

@@ -84,7 +84,7 @@ MemoryPlan plan_memory(const ModelPlanJob& job) {
   const double parameters = count_of(model::trained_specs(c, job.lora));
   const double tokens = product(std::min(job.micro_batch, job.samples), job.sequence);
   MemoryPlan out;
-  out.frozen = count_of(model::frozen_specs(c, job.lora)) * sizeof(float);
+  out.frozen = count_of(model::frozen_specs(c, job.lora)) * size_of(job.dtypes.frozen);
   out.parameters = parameters * size_of(job.dtypes.parameters);
   out.gradients = parameters * size_of(job.dtypes.gradients);
   out.moments = parameters * moment_count(job.optimizer) * size_of(job.dtypes.moments);
@@ -107,7 +107,7 @@ StoragePlan plan_storage(const ModelPlanJob& job) {
 
   StoragePlan out;
   out.steps = job.steps;
-  out.model = count_of(model::parameter_specs(job.architecture)) * sizeof(float);
+  out.model = count_of(model::parameter_specs(job.architecture)) * size_of(job.dtypes.frozen);
   out.delivered = parameters * sizeof(float);
   out.state = parameters * (size_of(job.dtypes.parameters) +
                             moment_count(job.optimizer) * size_of(job.dtypes.moments));

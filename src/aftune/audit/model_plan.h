@@ -31,6 +31,7 @@ std::vector<ParameterKind> trained_kinds(const model::LlamaConfig& config,
 struct PlanDtypes {
   Dtype parameters = Dtype::kF32, gradients = Dtype::kF32, moments = Dtype::kF32;
   Dtype boundary = Dtype::kF32;
+  Dtype frozen = Dtype::kF32;  // with adapters: of the base
 };
 
 struct ModelPlanJob {

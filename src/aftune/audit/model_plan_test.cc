@@ -231,6 +231,15 @@ TEST(ModelPlan, EverythingCounts) {
   }
 }
 
+TEST(ModelPlan, ANarrowBaseOfLlamasEightBillionFitsIntoItsFile) {
+  ModelPlanJob lora = job();
+  lora.architecture = config_of(kLlama31);
+  lora.lora = model::LoraSpec{16, 32, 0, false, model::linear_modules(), {}};
+  lora.dtypes.frozen = Dtype::kBF16;
+  EXPECT_EQ(plan_memory(lora).frozen, 2.0 * 8030261248);
+  EXPECT_EQ(plan_storage(lora).model, 2.0 * 8030261248);
+}
+
 TEST(ModelPlan, StatesAreCountedAsARunStoresThem) {
   const struct {
     std::uint64_t steps, steps_per_block, interval, states;

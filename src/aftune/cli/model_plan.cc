@@ -42,6 +42,7 @@ Result<train::OptimizerSpec> optimizer_of(const std::string& name) {
 Result<audit::PlanDtypes> dtypes_of(const std::vector<std::string>& items) {
   audit::PlanDtypes out;
   const std::pair<std::string_view, Dtype*> places[] = {{"boundary", &out.boundary},
+                                                        {"frozen", &out.frozen},
                                                         {"gradients", &out.gradients},
                                                         {"moments", &out.moments},
                                                         {"parameters", &out.parameters}};
@@ -52,7 +53,7 @@ Result<audit::PlanDtypes> dtypes_of(const std::vector<std::string>& items) {
     const auto dtype = dtype_of(item.substr(std::min(equals + 1, item.size())));
     if (place == std::end(places) || (dtype != Dtype::kF32 && dtype != Dtype::kBF16)) {
       return invalid(
-          fmt::format("--dtype: \"{}\" is not NAME=TYPE with one of boundary, "
+          fmt::format("--dtype: \"{}\" is not NAME=TYPE with one of boundary, frozen, "
                       "gradients, moments, parameters and one of F32, BF16",
                       item));
     }
@@ -84,6 +85,9 @@ Result<audit::ModelPlanJob> job_of(const ModelPlanArgs& args) {
   AFTUNE_TRY(job.optimizer, optimizer_of(args.optimizer));
   AFTUNE_TRY(job.dtypes, dtypes_of(args.dtypes));
   AFTUNE_TRY(job.lora, lora_of(args, job.architecture));
+  if (!job.lora && job.dtypes.frozen != Dtype::kF32) {
+    return invalid("--dtype: without --lora-r nothing is frozen");
+  }
   const std::uint32_t longest = job.architecture.longest_sequence();
   job.sequence = args.sequence > 0         ? args.sequence
                  : job.architecture.vision ? longest
@@ -140,7 +144,7 @@ std::string memory_table(const audit::ModelPlanJob& job, const audit::MemoryPlan
       fmt::format("memory of a training step, {} of {} samples of {} tokens at a time\n",
                   std::min(job.micro_batch, job.samples), job.samples, job.sequence);
   const std::tuple<const char*, Dtype, double> lines[] = {
-      {"frozen", Dtype::kF32, plan.frozen},
+      {"frozen", job.dtypes.frozen, plan.frozen},
       {"parameters", job.dtypes.parameters, plan.parameters},
       {"gradients", job.dtypes.gradients, plan.gradients},
       {"moments", job.dtypes.moments, plan.moments},

@@ -99,6 +99,7 @@ TEST_F(ModelPlanPageTest, WrongValuesAreNamed) {
          a.dtypes = {"parameters=BF16", "weights=F32"};
        },
        "--dtype: \"weights=F32\""},
+      {[](auto& a) { a.dtypes = {"frozen=BF16"}; }, "without --lora-r nothing is frozen"},
       {[](auto& a) { a.model += ".none"; }, "config.json.none"},
       {[](auto& a) {
          a.lora_r = 2;

@@ -293,9 +293,10 @@ void add_model_options(CLI::App& cmd, Args& args) {
                  "With --lora-r: modules trained as a whole")
       ->delimiter(',')
       ->needs(rank);
-  cmd.add_option("--dtype", args.model.dtypes,
-                 "With --model: NAME=F32 or NAME=BF16, NAME one of boundary, gradients, moments, "
-                 "parameters; may be repeated")
+  cmd.add_option(
+         "--dtype", args.model.dtypes,
+         "With --model: NAME=F32 or NAME=BF16, NAME one of boundary, frozen, gradients, moments, "
+         "parameters; may be repeated")
       ->allow_extra_args(false)
       ->needs(model);
 }

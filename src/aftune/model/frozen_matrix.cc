@@ -19,7 +19,11 @@ using numerics::Store;
 constexpr std::size_t kStripMultiple = 128;  // whole panels of every kernel
 constexpr std::size_t kRowsOfATask = 16;
 
-ConstMatrix wide_matrix(const Tensor& w) { return {w.data(), w.shape()[0], w.shape()[1]}; }
+/// Extents behind the first are one: patches of an image are [D, C, P, P].
+ConstMatrix wide_matrix(const Tensor& w) {
+  const std::size_t rows = w.shape()[0];
+  return {w.data(), rows, w.count() / rows};
+}
 
 /// Lines of `length` elements that fit into `bytes` widened.
 std::size_t lines_of_strip(std::size_t length, std::size_t bytes) {

@@ -15,7 +15,7 @@ namespace aftune::model {
 
 // Shape letters: T token rows, N outputs, K inputs, V vocabulary, D hidden.
 // The bits of all are those of the operation of numerics with the same name on to_f32(w).
-// Requires of all: w of rank 2, fp32 or narrow.
+// Requires of all: w of rank 2, fp32 or narrow; an fp32 one may have more, which count as columns.
 
 /// Widened elements in memory at once, where rows and columns are not longer than usual.
 inline constexpr std::size_t kStripBytes = std::size_t{32} << 20;

@@ -2,6 +2,9 @@
 #
 #   aftune_module(NAME base SRCS a.cc TESTS a_test.cc DEPS codec LIBS OpenSSL::Crypto)
 #
+# TOGETHER: its files may be compiled eight at a time (-DAFTUNE_UNITY_MODULES=ON, as the sanitizer
+# presets do), so their helpers need names of their own. The release build compiles each alone: that
+# proves that each header stands alone.
 # DEPS are modules of this tree and must be among the arrows of docs/design/modules.md;
 # tools/check compares the includes with them. LIBS are third-party targets.
 
@@ -34,9 +37,13 @@ function(aftune_test_options target)
 endfunction()
 
 function(aftune_module)
-  cmake_parse_arguments(M "" "NAME" "SRCS;TESTS;DEPS;LIBS;TEST_LIBS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(M "TOGETHER" "NAME" "SRCS;TESTS;DEPS;LIBS;TEST_LIBS;TEST_DEPS" ${ARGN})
   add_library(aftune_${M_NAME} STATIC ${M_SRCS})
   aftune_target_options(aftune_${M_NAME})
+  if(M_TOGETHER)
+    set_target_properties(aftune_${M_NAME} PROPERTIES UNITY_BUILD ${AFTUNE_UNITY_MODULES}
+                                                      UNITY_BUILD_BATCH_SIZE 8)
+  endif()
   list(TRANSFORM M_DEPS PREPEND aftune_)
   target_link_libraries(aftune_${M_NAME} PUBLIC ${M_DEPS} PRIVATE fmt::fmt ${M_LIBS})
   if(AFTUNE_TESTS AND M_TESTS)

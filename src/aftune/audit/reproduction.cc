@@ -15,13 +15,13 @@ namespace {
 
 using codec::Json;
 
-Error invalid(std::string what) { return {Code::kInvalidInput, "verdict: " + std::move(what)}; }
+Error bad_verdict(std::string what) { return {Code::kInvalidInput, "verdict: " + std::move(what)}; }
 
 /// A member that must be there and be a string.
 Result<std::string> text_of(const Json& object, std::string_view name) {
   const Json* value = object.find(name);
   if (value != nullptr && value->string() != nullptr) return *value->string();
-  return invalid(fmt::format("{} is missing or no string", name));
+  return bad_verdict(fmt::format("{} is missing or no string", name));
 }
 
 std::string text_or_empty(const Json& object, std::string_view name) {
@@ -32,7 +32,7 @@ std::string text_or_empty(const Json& object, std::string_view name) {
 Result<const Json::Array*> array_of(const Json& object, std::string_view name) {
   const Json* value = object.find(name);
   if (value != nullptr && value->array() != nullptr) return value->array();
-  return invalid(fmt::format("{} is missing or no array", name));
+  return bad_verdict(fmt::format("{} is missing or no array", name));
 }
 
 /// The check of a name that check_name gives.
@@ -40,7 +40,7 @@ Result<Check> check_of(std::string_view name) {
   for (int i = 0; i <= static_cast<int>(Check::kAbort); ++i) {
     if (check_name(static_cast<Check>(i)) == name) return static_cast<Check>(i);
   }
-  return invalid(fmt::format("\"{}\" is no check", name));
+  return bad_verdict(fmt::format("\"{}\" is no check", name));
 }
 
 Status read_findings(const Json& predicate, ReportedReject& out) {
@@ -55,7 +55,7 @@ Status read_findings(const Json& predicate, ReportedReject& out) {
     finding.recomputed = text_or_empty(item, "recomputed");
     out.findings.push_back(std::move(finding));
   }
-  return out.findings.empty() ? Status(invalid("a REJECT without a finding")) : ok();
+  return out.findings.empty() ? Status(bad_verdict("a REJECT without a finding")) : ok();
 }
 
 Status read_blocks(const Json& predicate, ReportedReject& out) {
@@ -68,7 +68,7 @@ Status read_blocks(const Json& predicate, ReportedReject& out) {
                        row->integer() != nullptr && column != nullptr &&
                        column->integer() != nullptr;
     if (!whole || *row->integer() < 0 || *row->integer() > UINT32_MAX || *column->integer() < 0) {
-      return invalid("a block has another form");
+      return bad_verdict("a block has another form");
     }
     if (*held->boolean()) continue;
     out.blocks.push_back({static_cast<std::uint32_t>(*row->integer()),
@@ -81,7 +81,7 @@ Status read_timing_texts(const Json& predicate, ReportedReject& out) {
   if (predicate.find("timings") == nullptr) return ok();
   AFTUNE_TRY(const Json::Array* items, array_of(predicate, "timings"));
   for (const Json& item : *items) {
-    if (item.string() == nullptr) return invalid("a timing is no string");
+    if (item.string() == nullptr) return bad_verdict("a timing is no string");
     out.timings.push_back(*item.string());
   }
   return ok();
@@ -90,13 +90,13 @@ Status read_timing_texts(const Json& predicate, ReportedReject& out) {
 Status check_proof(const Json& item, const tlog::Checkpoint& checkpoint) {
   const Json* index = item.find("index");
   if (index == nullptr || index->integer() == nullptr || *index->integer() < 0) {
-    return invalid("evidence without an index");
+    return bad_verdict("evidence without an index");
   }
   AFTUNE_TRY(const std::string entry, text_of(item, "entry"));
   AFTUNE_TRY(const Json::Array* hashes, array_of(item, "proof"));
   std::vector<Digest> path;
   for (const Json& hash : *hashes) {
-    if (hash.string() == nullptr) return invalid("a hash of a proof is no string");
+    if (hash.string() == nullptr) return bad_verdict("a hash of a proof is no string");
     AFTUNE_TRY(const Digest digest, parse_digest(*hash.string()).in("verdict: proof"));
     path.push_back(digest);
   }
@@ -105,7 +105,8 @@ Status check_proof(const Json& item, const tlog::Checkpoint& checkpoint) {
                              checkpoint.root)) {
     return ok();
   }
-  return invalid(fmt::format("entry {} is not in the log of its checkpoint", *index->integer()));
+  return bad_verdict(
+      fmt::format("entry {} is not in the log of its checkpoint", *index->integer()));
 }
 
 bool is_of(const Json& statement, const trace::Contract& contract) {
@@ -141,12 +142,12 @@ Result<ReportedReject> read_reject(std::string_view envelope, const trace::Contr
       const Json statement,
       codec::parse_json(dsse.payload, {.bytes = kMaxVerdictBytes, .depth = 8}).in("verdict"));
   if (!is_of(statement, contract))
-    return invalid("it is not of contract " + contract.digest().hex());
+    return bad_verdict("it is not of contract " + contract.digest().hex());
   const Json* predicate = statement.find("predicate");
-  if (predicate == nullptr) return invalid("no predicate");
+  if (predicate == nullptr) return bad_verdict("no predicate");
   AFTUNE_TRY(const std::string outcome, text_of(*predicate, "outcome"));
   if (outcome != outcome_name(Outcome::kReject)) {
-    return invalid(fmt::format("it says {}: only a REJECT is reproduced", outcome));
+    return bad_verdict(fmt::format("it says {}: only a REJECT is reproduced", outcome));
   }
   ReportedReject out;
   out.is_signed = dsse.signed_by(contract.verifier.key);
@@ -161,7 +162,7 @@ Result<ReportedReject> read_reject(std::string_view envelope, const trace::Contr
   AFTUNE_TRY(read_blocks(*predicate, out));
   const Json* evidence = predicate->find("evidence");
   if (evidence == nullptr) return out;
-  if (evidence->array() == nullptr) return invalid("evidence is no array");
+  if (evidence->array() == nullptr) return bad_verdict("evidence is no array");
   AFTUNE_TRY(const tlog::Checkpoint checkpoint,
              tlog::open_checkpoint(out.checkpoint_note, contract.log_key()).in("verdict"));
   for (const Json& item : *evidence->array()) AFTUNE_TRY(check_proof(item, checkpoint));
@@ -190,7 +191,7 @@ Status ask_again(const ReportedReject& reported, std::string_view manifest, Audi
   };
   const auto given = request.manifest ? std::optional(request.manifest->digest) : std::nullopt;
   if (given == reported.manifest) return ok();
-  return invalid(
+  return bad_verdict(
       fmt::format("it was given over manifest {}, here is {}", hex(reported.manifest), hex(given)));
 }
 

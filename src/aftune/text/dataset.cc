@@ -10,7 +10,7 @@
 namespace aftune::text {
 namespace {
 
-constexpr std::uint64_t kFileBytes = std::uint64_t{16} << 30;
+constexpr std::uint64_t kMaxDataBytes = std::uint64_t{16} << 30;
 constexpr std::size_t kSaltBytes = 16;
 
 Status check_row(std::string_view row, std::size_t line) {
@@ -28,7 +28,7 @@ Status check_row(std::string_view row, std::size_t line) {
 }  // namespace
 
 Result<Dataset> Dataset::load(const Path& jsonl) {
-  AFTUNE_TRY(std::string text, read_text_file(jsonl, kFileBytes));
+  AFTUNE_TRY(std::string text, read_text_file(jsonl, kMaxDataBytes));
   return parse(std::move(text)).in(jsonl.string());
 }
 

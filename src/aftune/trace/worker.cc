@@ -8,7 +8,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) {
+double waited_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
@@ -37,7 +37,7 @@ Result<std::uint64_t> Worker::post(std::uint64_t bytes, std::function<Status()> 
   changed_.wait(lock, [&] {
     return !state_ || waiting_bytes_ == 0 || waiting_bytes_ + bytes <= limit_bytes_;
   });
-  stalled_seconds_ += seconds_since(start);
+  stalled_seconds_ += waited_since(start);
   AFTUNE_TRY(failure());
   waiting_bytes_ += bytes;
   jobs_.push_back({bytes, std::move(job)});
@@ -50,7 +50,7 @@ Status Worker::wait_for(std::uint64_t ticket) {
   std::unique_lock lock(mutex_);
   const auto start = Clock::now();
   changed_.wait(lock, [&] { return !state_ || done_ >= ticket; });
-  stalled_seconds_ += seconds_since(start);
+  stalled_seconds_ += waited_since(start);
   return failure();
 }
 
@@ -67,7 +67,7 @@ void Worker::work() {
     const auto start = Clock::now();
     Status done = job.run();
     job.run = nullptr;  // frees what it kept alive before the bytes count as free
-    const double took = seconds_since(start);
+    const double took = waited_since(start);
     lock.lock();
     busy_seconds_ += took;
     waiting_bytes_ -= job.bytes;

@@ -80,8 +80,9 @@ Gradients gradients_of(const Engine& engine, const Operands& in, Store store) {
 }
 
 TEST(LayerNorm, FollowsTheFormatPageOnEveryEngine) {
-  for (const auto& [rows, cols] :
-       {std::pair<std::size_t, std::size_t>{1, 1}, {131, 65}, {5, 577}}) {
+  for (const auto& shape : {std::pair<std::size_t, std::size_t>{1, 1}, {131, 65}, {5, 577}}) {
+    // By hand: clang 14 captures no structured binding in a lambda.
+    const std::size_t rows = shape.first, cols = shape.second;
     const Operands in(rows, cols);
     for_each_engine([&](const Engine& engine, const std::string& name) {
       Values y(rows * cols);

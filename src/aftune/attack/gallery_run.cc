@@ -4,18 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "aftune/audit/auditor.h"
+#include "aftune/base/stopwatch.h"
 
 namespace aftune::attack {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 audit::AuditRequest audit_of(const GalleryRequest& request, const Twin& twin,
                              const trace::RunFolder& run) {
@@ -29,9 +23,9 @@ Status check_twin(const GalleryRequest& request, const Twin& twin, const numeric
                   GalleryReport& report) {
   audit::AuditRequest honest = audit_of(request, twin, twin.run);
   honest.all = true;
-  const auto start = Clock::now();
+  const Stopwatch watch;
   AFTUNE_TRY(const audit::Verdict verdict, audit::audit_run(honest, engine));
-  report.honest_seconds = seconds_since(start);
+  report.honest_seconds = watch.seconds();
   if (verdict.outcome == audit::Outcome::kAccept) return ok();
   std::string why;
   if (!verdict.findings.empty()) {
@@ -71,11 +65,11 @@ Status audit_lie(const GalleryRequest& request, const Ground& ground, const Told
     AFTUNE_TRY(const std::int64_t closes, trace::parse_utc(ground.contract().closes_by));
     whole.now = std::max(whole.now, closes + 1);
   }
-  const auto start = Clock::now();
+  const Stopwatch watch;
   AFTUNE_TRY(const audit::Verdict first, audit::audit_run(whole, ground.engine));
   take_verdict(first, ground.run, out);
   out.without_replay = out.caught();
-  out.seconds = seconds_since(start);
+  out.seconds = watch.seconds();
   if (out.caught() || first.aborted) return ok();
   const trace::Timeline timeline = ground.timeline();
   const std::uint64_t begin = ground.from - std::min(ground.from, told.blocks_before);
@@ -88,7 +82,7 @@ Status audit_lie(const GalleryRequest& request, const Ground& ground, const Told
       verdict.blocks.begin(), verdict.blocks.end(),
       [](const audit::ReplayedBlock& block) { return block.held && !block.rebuilt_only; });
   out.bad_blocks = whole.blocks.size() - static_cast<std::uint64_t>(held);
-  out.seconds = seconds_since(start);
+  out.seconds = watch.seconds();
   return ok();
 }
 
@@ -97,9 +91,9 @@ Result<LieOutcome> run_lie(const GalleryRequest& request, const Lie& lie, const 
   out.row = lie.row;
   out.lie = lie.name;
   AFTUNE_TRY(copy_run(ground.twin.run.root, ground.run.root));
-  const auto start = Clock::now();
+  const Stopwatch watch;
   AFTUNE_TRY(const Told told, lie.tell(ground).in(lie.name));
-  out.telling_seconds = seconds_since(start);
+  out.telling_seconds = watch.seconds();
   out.why_not = told.why_not;
   out.relative_l2 = told.relative_l2;
   if (told.why_not.empty()) AFTUNE_TRY(audit_lie(request, ground, told, out).in(lie.name));

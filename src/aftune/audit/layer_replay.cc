@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <utility>
 
+#include "aftune/base/stopwatch.h"
 #include "aftune/crypto/blake3.h"
 #include "aftune/model/head_logits.h"
 #include "aftune/model/segment_parameters.h"
@@ -20,16 +20,6 @@ namespace {
 using receipt::ReceiptCheck;
 
 constexpr std::size_t kHeadRows = 256;  // logits of so many decisions at a time
-
-class Clock {
- public:
-  [[nodiscard]] double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 std::string block_place(std::uint32_t block) { return fmt::format("layer block {}", block); }
 
@@ -153,7 +143,7 @@ Result<bool> LayerReplay::compare(std::uint32_t block, const Tensor& activation)
 
 Status LayerReplay::replay_block(std::uint32_t block, bool rebuilt_only) {
   const model::Segment& segment = segments_[block];
-  const Clock clock;
+  const Stopwatch watch;
   SharedTensor input;
   if (!segment.embeds) {
     AFTUNE_TRY(input, entering(block));
@@ -177,7 +167,7 @@ Status LayerReplay::replay_block(std::uint32_t block, bool rebuilt_only) {
     made_ = std::make_shared<const Tensor>(std::move(output->activation));
     made_edge_ = block + 1;
   }
-  blocks.push_back({block, held, rebuilt_only, clock.seconds()});
+  blocks.push_back({block, held, rebuilt_only, watch.seconds()});
   return ok();
 }
 
@@ -206,7 +196,7 @@ void LayerReplay::decide(const Tensor& rows, std::size_t first,
 }
 
 Status LayerReplay::replay_head() {
-  const Clock clock;
+  const Stopwatch watch;
   const auto edge = static_cast<std::uint32_t>(segments_.size());
   AFTUNE_TRY(const SharedTensor x, entering(edge));
   if (x == nullptr) return ok();  // there is a finding already
@@ -237,7 +227,7 @@ Status LayerReplay::replay_head() {
     find(ReceiptCheck::kLogits, "head", "the logits are not what the model gives",
          receipt_.body.logits.hex(), hash.digest().hex());
   }
-  head_seconds = clock.seconds();
+  head_seconds = watch.seconds();
   return ok();
 }
 

@@ -88,13 +88,13 @@ Result<SignedTiming> open_timing(std::string_view envelope, const trace::Contrac
              codec::decode_dsse(envelope, kType, 2 * kMaxBytes).in("timing"));
   for (const tlog::WitnessKey& witness : contract.audit.witnesses.keys) {
     if (!dsse.signed_by(witness.key)) continue;
-    AFTUNE_TRY(Timing timing, read_payload(dsse.payload));
+    AFTUNE_TRY(const Timing timing, read_payload(dsse.payload));
     if (timing.contract != contract.digest() || timing.challenge != challenge) {
       return invalid(fmt::format("it is of contract {} and challenge {}, these are {} and {}",
                                  timing.contract.hex(), timing.challenge.hex(),
                                  contract.digest().hex(), challenge.hex()));
     }
-    return SignedTiming{std::move(timing), witness, std::string(envelope)};
+    return SignedTiming{timing, witness, std::string(envelope)};
   }
   return invalid("no valid signature of a witness that the contract names");
 }

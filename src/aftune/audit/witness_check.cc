@@ -86,6 +86,7 @@ std::string described(const tlog::Checkpoint& checkpoint) {
 bool check_one_log(const std::vector<KeptCheckpoint>& kept, const tlog::LogReading& log,
                    const RunFacts& facts, Verdict& verdict, Judge& judge) {
   std::vector<const KeptCheckpoint*> ascending;
+  ascending.reserve(kept.size());
   for (const KeptCheckpoint& one : kept) ascending.push_back(&one);
   std::stable_sort(ascending.begin(), ascending.end(), [](const auto* a, const auto* b) {
     return a->checkpoint.size < b->checkpoint.size;

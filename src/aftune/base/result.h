@@ -34,6 +34,9 @@ struct [[nodiscard]] Error {
   }
 };
 
+/// Of bytes or flags that break a documented rule.
+inline Error invalid_input(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
+
 /// Shaped like std::expected, so that C++23 can replace it by an alias.
 template <typename T>
 class [[nodiscard]] Result {

@@ -19,8 +19,6 @@ constexpr std::uint64_t kUsualSequence = 2048;
 constexpr std::uint32_t kUsualLayers = 4;  // the grid of the paper's tables
 constexpr std::uint64_t kUsualSteps = 8;
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
-
 Result<model::LlamaConfig> read_config(Path path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) path /= "config.json";
@@ -36,7 +34,7 @@ Result<train::OptimizerSpec> optimizer_of(const std::string& name) {
   if (name == "sgd") return out;
   out.momentum = 0.9;  // that there is one is all that counts here
   if (name == "momentum") return out;
-  return invalid(fmt::format("--optimizer: \"{}\", known are adamw, sgd, momentum", name));
+  return invalid_input(fmt::format("--optimizer: \"{}\", known are adamw, sgd, momentum", name));
 }
 
 Result<audit::PlanDtypes> dtypes_of(const std::vector<std::string>& items) {
@@ -52,7 +50,7 @@ Result<audit::PlanDtypes> dtypes_of(const std::vector<std::string>& items) {
                                          &std::pair<std::string_view, Dtype*>::first);
     const auto dtype = dtype_of(item.substr(std::min(equals + 1, item.size())));
     if (place == std::end(places) || (dtype != Dtype::kF32 && dtype != Dtype::kBF16)) {
-      return invalid(
+      return invalid_input(
           fmt::format("--dtype: \"{}\" is not NAME=TYPE with one of boundary, frozen, "
                       "gradients, moments, parameters and one of F32, BF16",
                       item));
@@ -86,18 +84,18 @@ Result<audit::ModelPlanJob> job_of(const ModelPlanArgs& args) {
   AFTUNE_TRY(job.dtypes, dtypes_of(args.dtypes));
   AFTUNE_TRY(job.lora, lora_of(args, job.architecture));
   if (!job.lora && job.dtypes.frozen != Dtype::kF32) {
-    return invalid("--dtype: without --lora-r nothing is frozen");
+    return invalid_input("--dtype: without --lora-r nothing is frozen");
   }
   const std::uint32_t longest = job.architecture.longest_sequence();
   job.sequence = args.sequence > 0         ? args.sequence
                  : job.architecture.vision ? longest
                                            : std::min<std::uint64_t>(kUsualSequence, longest);
   if (job.architecture.vision && job.sequence != longest) {
-    return invalid(fmt::format("--sequence is {}, an image of this model has {} tokens",
-                               job.sequence, longest));
+    return invalid_input(fmt::format("--sequence is {}, an image of this model has {} tokens",
+                                     job.sequence, longest));
   }
   if (job.sequence > longest) {
-    return invalid(
+    return invalid_input(
         fmt::format("--sequence is {}, the model has {} positions", job.sequence, longest));
   }
   job.samples = args.samples;

@@ -61,7 +61,8 @@ Result<double> real_or(JobReader& job, std::string_view key, double fallback, No
 
 Result<std::uint64_t> steps_of_epochs(JobReader& job, double epochs, std::uint64_t rows,
                                       std::uint64_t batch, bool drop_last) {
-  const double an_epoch = drop_last ? static_cast<double>(rows / batch)
+  const std::uint64_t whole_batches = rows / batch;
+  const double an_epoch = drop_last ? static_cast<double>(whole_batches)
                                     : static_cast<double>(rows) / static_cast<double>(batch);
   const double steps = std::ceil(epochs * an_epoch);
   if (epochs > 0 && steps >= 1 && steps <= static_cast<double>(kMaxSteps)) {

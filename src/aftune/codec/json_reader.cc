@@ -12,14 +12,14 @@ std::string member_path(const std::string& path, std::string_view name) {
   return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
 }
 
-Error refused(std::string path, std::string_view reason) {
+Error refused(const std::string& path, std::string_view reason) {
   return {Code::kInvalidInput, fmt::format("{}: {}", path.empty() ? "json value" : path, reason)};
 }
 
 // `value`, or an error that says what was expected in its place.
 template <typename T>
-Result<const T*> expect(const T* value, std::string path, std::string_view kind) {
-  if (value == nullptr) return refused(std::move(path), fmt::format("not {}", kind));
+Result<const T*> expect(const T* value, const std::string& path, std::string_view kind) {
+  if (value == nullptr) return refused(path, fmt::format("not {}", kind));
   return value;
 }
 

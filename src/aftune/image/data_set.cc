@@ -15,37 +15,39 @@ namespace {
 
 constexpr std::uint64_t kMaxRowBytes = std::uint64_t{1} << 20;  // of a data set's row
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
-
 Status append_row(StagedFile& file, Image image, std::uint32_t label, const Shaping& shaping) {
   AFTUNE_TRY(Image made, shaped(std::move(image), shaping));
   const std::string row = spell_row({std::move(made), label}) + "\n";
   if (row.size() > kMaxRowBytes + 1) {
-    return invalid(fmt::format("a row of {} bytes, at most {} are allowed: give a smaller size",
-                               row.size() - 1, kMaxRowBytes));
+    return invalid_input(
+        fmt::format("a row of {} bytes, at most {} are allowed: give a smaller size",
+                    row.size() - 1, kMaxRowBytes));
   }
   return file.append(as_bytes(row));
 }
 
 Status check_pair(const Idx& images, const Idx& labels) {
   if (images.extents.size() < 3) {
-    return invalid(fmt::format("images have {} axes, needed are 3 or 4", images.extents.size()));
+    return invalid_input(
+        fmt::format("images have {} axes, needed are 3 or 4", images.extents.size()));
   }
   if (labels.extents.size() != 1) {
-    return invalid(fmt::format("classes have {} axes, needed is 1", labels.extents.size()));
+    return invalid_input(fmt::format("classes have {} axes, needed is 1", labels.extents.size()));
   }
   if (images.extents[0] != labels.extents[0]) {
-    return invalid(fmt::format("{} images and {} classes", images.extents[0], labels.extents[0]));
+    return invalid_input(
+        fmt::format("{} images and {} classes", images.extents[0], labels.extents[0]));
   }
-  if (images.extents[0] == 0) return invalid("0 images, at least 1 is needed");
+  if (images.extents[0] == 0) return invalid_input("0 images, at least 1 is needed");
   const std::size_t last = images.extents.size() - 1;
   for (std::size_t i = last - 1; i <= last; ++i) {
     if (images.extents[i] >= 1 && images.extents[i] <= kMaxSide) continue;
-    return invalid(
+    return invalid_input(
         fmt::format("a side of {} pixels, 1 to {} are allowed", images.extents[i], kMaxSide));
   }
   if (last == 2 || (images.extents[1] >= 1 && images.extents[1] <= kMaxChannels)) return ok();
-  return invalid(fmt::format("{} channels, 1 to {} are allowed", images.extents[1], kMaxChannels));
+  return invalid_input(
+      fmt::format("{} channels, 1 to {} are allowed", images.extents[1], kMaxChannels));
 }
 
 /// Names in a folder, ascending by bytes. Hidden ones are left out.
@@ -101,12 +103,12 @@ Result<std::uint64_t> write_idx_rows(const Path& images, const Path& labels, con
 Result<FolderRows> write_folder_rows(const Path& folder, const Shaping& shaping, const Path& out) {
   FolderRows made;
   AFTUNE_TRY(made.classes, names_in(folder));
-  if (made.classes.empty()) return invalid(folder.string() + " has no folder of a class");
+  if (made.classes.empty()) return invalid_input(folder.string() + " has no folder of a class");
   AFTUNE_TRY(StagedFile file, StagedFile::create(out));
   for (std::uint32_t label = 0; label < made.classes.size(); ++label) {
     const Path of_class = folder / made.classes[label];
     AFTUNE_TRY(const std::vector<std::string> names, names_in(of_class));
-    if (names.empty()) return invalid(of_class.string() + " has no image");
+    if (names.empty()) return invalid_input(of_class.string() + " has no image");
     for (const std::string& name : names) {
       AFTUNE_TRY(Image image, read_picture(of_class / name));
       AFTUNE_TRY(append_row(file, std::move(image), label, shaping).in((of_class / name).string()));

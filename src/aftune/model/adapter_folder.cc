@@ -24,7 +24,6 @@ constexpr std::string_view kRead[] = {
     "bias", "init_lora_weights", "lora_alpha", "lora_dropout", "modules_to_save", "peft_type",
     "r",    "target_modules",    "use_rslora"};
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
 Error unsupported(std::string what) { return {Code::kUnsupported, std::move(what)}; }
 
 template <typename List>
@@ -66,7 +65,7 @@ Result<double> number(const Json& config, const char* name) {
   if (value != nullptr && value->integer() != nullptr) {
     return static_cast<double>(*value->integer());
   }
-  return invalid(fmt::format("{} is missing or no number", name));
+  return invalid_input(fmt::format("{} is missing or no number", name));
 }
 
 /// Ascending; absent and null are none.
@@ -76,7 +75,7 @@ Result<std::vector<std::string>> names(const Json& config, const char* name) {
   if (value == nullptr || value->is_null()) return out;
   if (value->array() == nullptr) return unsupported(fmt::format("{} is no list of names", name));
   for (const Json& item : *value->array()) {
-    if (item.string() == nullptr) return invalid(fmt::format("{} holds no name", name));
+    if (item.string() == nullptr) return invalid_input(fmt::format("{} holds no name", name));
     out.push_back(*item.string() == "model.norm" ? "norm" : *item.string());
   }
   std::sort(out.begin(), out.end());
@@ -84,18 +83,19 @@ Result<std::vector<std::string>> names(const Json& config, const char* name) {
 }
 
 Result<LoraSpec> parse_config(const Json& config, const LlamaConfig& base) {
-  if (config.object() == nullptr) return invalid("no object");
+  if (config.object() == nullptr) return invalid_input("no object");
   AFTUNE_TRY(check_members(config));
   LoraSpec out;
   AFTUNE_TRY(const double rank, number(config, "r"));
-  if (!(rank >= 1 && rank < 0x1p31) || rank != std::floor(rank)) return invalid("r is no rank");
+  if (!(rank >= 1 && rank < 0x1p31) || rank != std::floor(rank))
+    return invalid_input("r is no rank");
   out.rank = static_cast<std::uint32_t>(rank);
   AFTUNE_TRY(out.alpha, number(config, "lora_alpha"));
   if (config.find("lora_dropout") != nullptr) {
     AFTUNE_TRY(out.dropout, number(config, "lora_dropout"));
   }
   if (const Json* rslora = config.find("use_rslora"); rslora != nullptr && !rslora->is_null()) {
-    if (rslora->boolean() == nullptr) return invalid("use_rslora is neither true nor false");
+    if (rslora->boolean() == nullptr) return invalid_input("use_rslora is neither true nor false");
     out.rslora = *rslora->boolean();
   }
   AFTUNE_TRY(out.target_modules, names(config, "target_modules"));
@@ -172,7 +172,7 @@ Result<AdapterFolder> open_adapter_folder(const Path& folder, const LlamaConfig&
       return spec.name == wanted;
     });
     if (!known) {
-      return invalid(
+      return invalid_input(
           fmt::format("{}: unexpected tensor {}", weights_path.string(), printable(name)));
     }
     AFTUNE_TRY(Tensor tensor, to_f32(view).in(weights_path.string() + ": tensor " + name));

@@ -21,8 +21,6 @@ constexpr std::uint32_t kMaxDimensions = 4;
 constexpr std::uint64_t kMinKeyBytes = 8 + 1 + 4 + 1;             // length, key, type, value
 constexpr std::uint64_t kMinTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;  // one dimension
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
-
 std::uint64_t round_up(std::uint64_t value, std::uint64_t to) { return (value + to - 1) / to * to; }
 
 /// Bytes of one element; 0 for the types of no fixed size.
@@ -60,7 +58,8 @@ class Cursor {
 
   Result<Bytes> take(std::uint64_t count) {
     if (count > left()) {
-      return invalid(fmt::format("byte {}: {} bytes wanted, {} left", position_, count, left()));
+      return invalid_input(
+          fmt::format("byte {}: {} bytes wanted, {} left", position_, count, left()));
     }
     const Bytes out = bytes_.subspan(position_, count);
     position_ += count;
@@ -77,11 +76,12 @@ class Cursor {
     const std::uint64_t start = position_;
     AFTUNE_TRY(const auto length, number<std::uint64_t>());
     if (length > limit) {
-      return invalid(fmt::format("byte {}: string of {} bytes, limit is {}", start, length, limit));
+      return invalid_input(
+          fmt::format("byte {}: string of {} bytes, limit is {}", start, length, limit));
     }
     AFTUNE_TRY(const Bytes raw, take(length));
     if (!codec::is_utf8(as_text(raw))) {
-      return invalid(fmt::format("byte {}: string is not UTF-8", start));
+      return invalid_input(fmt::format("byte {}: string is not UTF-8", start));
     }
     return as_text(raw);
   }
@@ -89,7 +89,7 @@ class Cursor {
   Result<std::string> name() {
     const std::uint64_t start = position_;
     AFTUNE_TRY(const auto text, string(kMaxNameBytes));
-    if (text.empty()) return invalid(fmt::format("byte {}: empty name", start));
+    if (text.empty()) return invalid_input(fmt::format("byte {}: empty name", start));
     return std::string(text);
   }
 
@@ -101,7 +101,7 @@ class Cursor {
 Result<GgufType> read_type(Cursor& cursor) {
   AFTUNE_TRY(const auto number, cursor.number<std::uint32_t>());
   if (number > static_cast<std::uint32_t>(GgufType::kF64)) {
-    return invalid(fmt::format("value type {} is above 12", number));
+    return invalid_input(fmt::format("value type {} is above 12", number));
   }
   return static_cast<GgufType>(number);
 }
@@ -109,7 +109,7 @@ Result<GgufType> read_type(Cursor& cursor) {
 Status read_elements(Cursor& cursor, GgufValue& value) {
   if (value.type == GgufType::kString) {
     if (value.count > cursor.left() / 8) {
-      return invalid(fmt::format("{} strings, {} bytes left", value.count, cursor.left()));
+      return invalid_input(fmt::format("{} strings, {} bytes left", value.count, cursor.left()));
     }
     value.strings.reserve(value.count);
     for (std::uint64_t i = 0; i < value.count; ++i) {
@@ -121,7 +121,7 @@ Status read_elements(Cursor& cursor, GgufValue& value) {
   AFTUNE_TRY(value.raw, cursor.take(value.count * fixed_size(value.type)));
   if (value.type != GgufType::kBool) return ok();
   for (const std::uint8_t byte : value.raw) {
-    if (byte > 1) return invalid(fmt::format("bool is {}", byte));
+    if (byte > 1) return invalid_input(fmt::format("bool is {}", byte));
   }
   return ok();
 }
@@ -133,9 +133,10 @@ Result<GgufValue> read_value(Cursor& cursor) {
     value.is_array = true;
     AFTUNE_TRY(value.type, read_type(cursor));
     AFTUNE_TRY(value.count, cursor.number<std::uint64_t>());
-    if (value.type == GgufType::kArray) return invalid("array of arrays");
+    if (value.type == GgufType::kArray) return invalid_input("array of arrays");
     if (value.count > kMaxArrayCount) {
-      return invalid(fmt::format("array of {} elements, limit is {}", value.count, kMaxArrayCount));
+      return invalid_input(
+          fmt::format("array of {} elements, limit is {}", value.count, kMaxArrayCount));
     }
   }
   AFTUNE_TRY(read_elements(cursor, value));
@@ -152,14 +153,14 @@ struct Description {
 Result<Shape> read_shape(Cursor& cursor) {
   AFTUNE_TRY(const auto dimensions, cursor.number<std::uint32_t>());
   if (dimensions < 1 || dimensions > kMaxDimensions) {
-    return invalid(fmt::format("{} dimensions, limit is {}", dimensions, kMaxDimensions));
+    return invalid_input(fmt::format("{} dimensions, limit is {}", dimensions, kMaxDimensions));
   }
   Shape shape(dimensions);
   std::uint64_t count = 1;
   for (std::uint32_t i = 0; i < dimensions; ++i) {
     AFTUNE_TRY(const auto extent, cursor.number<std::uint64_t>());
     if (extent < 1 || extent > kMaxElements / count) {
-      return invalid(
+      return invalid_input(
           fmt::format("dimension {} of {}, at most {} elements", i, extent, kMaxElements));
     }
     count *= extent;
@@ -182,8 +183,9 @@ Result<Description> read_description(Cursor& cursor) {
   out.tensor.type = *type;
   const BlockLayout layout = layout_of(*type);
   if (out.tensor.shape.back() % layout.elements != 0) {
-    return invalid(fmt::format("tensor {}: rows of {} elements, {} needs a multiple of {}",
-                               out.name, out.tensor.shape.back(), layout.name, layout.elements));
+    return invalid_input(fmt::format("tensor {}: rows of {} elements, {} needs a multiple of {}",
+                                     out.name, out.tensor.shape.back(), layout.name,
+                                     layout.elements));
   }
   out.size = *element_count(out.tensor.shape) / layout.elements * layout.bytes;
   return out;
@@ -195,18 +197,19 @@ Status place(std::vector<Description>& descriptions, Bytes data, std::uint64_t a
   std::uint64_t end = 0;
   for (Description& d : descriptions) {
     if (d.offset != next) {
-      return invalid(fmt::format("tensor {}: offset {}, expected {}", d.name, d.offset, next));
+      return invalid_input(
+          fmt::format("tensor {}: offset {}, expected {}", d.name, d.offset, next));
     }
     if (next > data.size() || d.size > data.size() - next) {
-      return invalid(fmt::format("tensor {}: ends at {}, data has {} bytes", d.name, next + d.size,
-                                 data.size()));
+      return invalid_input(fmt::format("tensor {}: ends at {}, data has {} bytes", d.name,
+                                       next + d.size, data.size()));
     }
     d.tensor.bytes = data.subspan(next, d.size);
     end = next + d.size;
     next = round_up(end, alignment);
   }
   if (data.size() > next) {
-    return invalid(fmt::format("data has {} bytes, tensors end at {}", data.size(), end));
+    return invalid_input(fmt::format("data has {} bytes, tensors end at {}", data.size(), end));
   }
   return ok();
 }
@@ -217,7 +220,7 @@ Result<std::uint64_t> alignment_of(const GgufFile& file) {
   const auto alignment = value->integer();
   if (value->type != GgufType::kU32 || !alignment || !std::has_single_bit(*alignment) ||
       *alignment < 8 || *alignment > 65536) {
-    return invalid("general.alignment is no u32 power of two from 8 to 65536");
+    return invalid_input("general.alignment is no u32 power of two from 8 to 65536");
   }
   return *alignment;
 }
@@ -229,7 +232,7 @@ struct Counts {
 
 Result<Counts> read_header(Cursor& cursor) {
   AFTUNE_TRY(const Bytes magic, cursor.take(4));
-  if (as_text(magic) != "GGUF") return invalid("does not begin with GGUF");
+  if (as_text(magic) != "GGUF") return invalid_input("does not begin with GGUF");
   AFTUNE_TRY(const auto version, cursor.number<std::uint32_t>());
   if (version != 2 && version != 3) {
     return Error{Code::kUnsupported,
@@ -239,12 +242,12 @@ Result<Counts> read_header(Cursor& cursor) {
   AFTUNE_TRY(counts.tensors, cursor.number<std::uint64_t>());
   AFTUNE_TRY(counts.keys, cursor.number<std::uint64_t>());
   if (counts.keys > kMaxKeys || counts.keys > cursor.left() / kMinKeyBytes) {
-    return invalid(
+    return invalid_input(
         fmt::format("{} keys, limit is {}, {} bytes left", counts.keys, kMaxKeys, cursor.left()));
   }
   if (counts.tensors > kMaxTensors || counts.tensors > cursor.left() / kMinTensorBytes) {
-    return invalid(fmt::format("{} tensors, limit is {}, {} bytes left", counts.tensors,
-                               kMaxTensors, cursor.left()));
+    return invalid_input(fmt::format("{} tensors, limit is {}, {} bytes left", counts.tensors,
+                                     kMaxTensors, cursor.left()));
   }
   return counts;
 }
@@ -316,7 +319,7 @@ Result<GgufFile> GgufFile::parse(Bytes bytes) {
     AFTUNE_TRY(std::string key, cursor.name());
     AFTUNE_TRY(GgufValue value, read_value(cursor).in("key " + key));
     if (!file.metadata_.emplace(key, std::move(value)).second) {
-      return invalid(fmt::format("key {} is there twice", key));
+      return invalid_input(fmt::format("key {} is there twice", key));
     }
   }
   std::vector<Description> descriptions;
@@ -331,7 +334,7 @@ Result<GgufFile> GgufFile::parse(Bytes bytes) {
   AFTUNE_TRY(place(descriptions, data, alignment));
   for (Description& d : descriptions) {
     if (!file.tensors_.emplace(d.name, std::move(d.tensor)).second) {
-      return invalid(fmt::format("tensor {} is there twice", d.name));
+      return invalid_input(fmt::format("tensor {} is there twice", d.name));
     }
   }
   return file;

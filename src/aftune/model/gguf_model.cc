@@ -11,7 +11,6 @@ namespace {
 
 constexpr float kDefaultRopeBase = 10000.0F;
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
 Error unsupported(std::string what) { return {Code::kUnsupported, std::move(what)}; }
 
 /// Keys under "llama." that gguf_config reads.
@@ -63,11 +62,11 @@ Status expect_at_most(const GgufFile& file, std::string_view key, std::uint64_t 
 Result<std::uint32_t> integer(const GgufFile& file, std::string_view name) {
   const std::string key = fmt::format("{}{}", kPrefix, name);
   const GgufValue* found = file.find(key);
-  if (found == nullptr) return invalid(fmt::format("key {} is missing", key));
+  if (found == nullptr) return invalid_input(fmt::format("key {} is missing", key));
   if (found->is_array) return unsupported(fmt::format("{} differs between layers", key));
   const auto value = found->integer();
   if (!value || *value > std::numeric_limits<std::uint32_t>::max()) {
-    return invalid(fmt::format("{} is no integer from 0 to 2^32-1", key));
+    return invalid_input(fmt::format("{} is no integer from 0 to 2^32-1", key));
   }
   return static_cast<std::uint32_t>(*value);
 }
@@ -79,9 +78,9 @@ bool has(const GgufFile& file, std::string_view name) {
 Result<float> real(const GgufFile& file, std::string_view name) {
   const std::string key = fmt::format("{}{}", kPrefix, name);
   const GgufValue* found = file.find(key);
-  if (found == nullptr) return invalid(fmt::format("key {} is missing", key));
+  if (found == nullptr) return invalid_input(fmt::format("key {} is missing", key));
   const auto value = found->f32();
-  if (!value) return invalid(fmt::format("{} is no f32", key));
+  if (!value) return invalid_input(fmt::format("{} is no f32", key));
   return *value;
 }
 
@@ -102,7 +101,7 @@ Status read_heads(const GgufFile& file, LlamaConfig& c) {
   if (has(file, "attention.key_length")) {
     AFTUNE_TRY(c.head_dim, integer(file, "attention.key_length"));
   } else if (c.head_count == 0 || c.hidden_size % c.head_count != 0) {
-    return invalid(
+    return invalid_input(
         fmt::format("llama.embedding_length {} is no multiple of "
                     "llama.attention.head_count {}",
                     c.hidden_size, c.head_count));
@@ -116,7 +115,7 @@ Status read_heads(const GgufFile& file, LlamaConfig& c) {
 Result<std::uint32_t> vocabulary(const GgufFile& file) {
   const GgufValue* tokens = file.find("tokenizer.ggml.tokens");
   if (tokens == nullptr || !tokens->is_array || tokens->type != GgufType::kString) {
-    return invalid("tokenizer.ggml.tokens is missing or no array of strings");
+    return invalid_input("tokenizer.ggml.tokens is missing or no array of strings");
   }
   return static_cast<std::uint32_t>(tokens->count);
 }
@@ -124,7 +123,7 @@ Result<std::uint32_t> vocabulary(const GgufFile& file) {
 /// Status of keys that must not say anything else.
 Status check_fixed(const GgufFile& file) {
   const GgufValue* architecture = file.find("general.architecture");
-  if (architecture == nullptr) return invalid("key general.architecture is missing");
+  if (architecture == nullptr) return invalid_input("key general.architecture is missing");
   AFTUNE_TRY(expect_string(file, "general.architecture", "llama"));
   AFTUNE_TRY(expect_string(file, "general.type", "model"));
   AFTUNE_TRY(expect_string(file, "llama.rope.scaling.type", "none"));
@@ -187,11 +186,12 @@ Result<Tensor> read_parameter(const GgufFile& file, const LlamaConfig& config,
                               const TensorSpec& spec) {
   const std::string name = gguf_name(spec.name);
   const auto found = file.tensors().find(name);
-  if (found == file.tensors().end()) return invalid(fmt::format("tensor {} is missing", name));
+  if (found == file.tensors().end())
+    return invalid_input(fmt::format("tensor {} is missing", name));
   const GgufTensor& encoded = found->second;
   if (encoded.shape != spec.shape) {
-    return invalid(fmt::format("tensor {} is {}, expected {}", name, to_string(encoded.shape),
-                               to_string(spec.shape)));
+    return invalid_input(fmt::format("tensor {} is {}, expected {}", name, to_string(encoded.shape),
+                                     to_string(spec.shape)));
   }
   Tensor tensor(Dtype::kF32, spec.shape);
   dequantise(encoded.type, encoded.bytes, tensor.f32());
@@ -225,6 +225,7 @@ Result<LlamaConfig> gguf_config(const GgufFile& file) {
 Result<TensorMap> gguf_parameters(const GgufFile& file, const LlamaConfig& config) {
   const std::vector<TensorSpec> specs = parameter_specs(config);
   std::vector<std::string> known;
+  known.reserve(specs.size());
   for (const TensorSpec& spec : specs) known.push_back(gguf_name(spec.name));
   std::ranges::sort(known);
   for (const auto& [name, tensor] : file.tensors()) {

@@ -33,7 +33,6 @@ enum TokenType : std::int32_t {
   kUnused = 5
 };
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
 Error unsupported(std::string what) { return {Code::kUnsupported, std::move(what)}; }
 
 Status check_keys(const GgufFile& file) {
@@ -51,7 +50,7 @@ Result<bool> flag(const GgufFile& file, std::string_view key) {
   const GgufValue* found = file.find(key);
   if (found == nullptr) return false;
   const auto value = found->boolean();
-  if (!value) return invalid(fmt::format("{} is no bool", key));
+  if (!value) return invalid_input(fmt::format("{} is no bool", key));
   return *value;
 }
 
@@ -66,7 +65,7 @@ Status check_flags(const GgufFile& file) {
 Result<const GgufValue*> strings(const GgufFile& file, std::string_view key) {
   const GgufValue* found = file.find(key);
   if (found == nullptr || !found->is_array || found->type != GgufType::kString) {
-    return invalid(fmt::format("{} is missing or no array of strings", key));
+    return invalid_input(fmt::format("{} is missing or no array of strings", key));
   }
   return found;
 }
@@ -74,7 +73,7 @@ Result<const GgufValue*> strings(const GgufFile& file, std::string_view key) {
 Result<std::string_view> text(const GgufFile& file, std::string_view key) {
   const GgufValue* found = file.find(key);
   const auto value = found == nullptr ? std::nullopt : found->string();
-  if (!value) return invalid(fmt::format("{} is missing or no string", key));
+  if (!value) return invalid_input(fmt::format("{} is missing or no string", key));
   return *value;
 }
 
@@ -84,9 +83,9 @@ Result<Vocabulary> vocabulary(const std::vector<std::string_view>& tokens) {
   Vocabulary out;
   out.reserve(tokens.size());
   for (std::size_t id = 0; id < tokens.size(); ++id) {
-    if (tokens[id].empty()) return invalid(fmt::format("token {} is empty", id));
+    if (tokens[id].empty()) return invalid_input(fmt::format("token {} is empty", id));
     if (!out.insert(tokens[id]).second) {
-      return invalid(fmt::format("token {} \"{}\" is there twice", id, tokens[id]));
+      return invalid_input(fmt::format("token {} \"{}\" is there twice", id, tokens[id]));
     }
   }
   return out;
@@ -105,8 +104,8 @@ Result<Json::Array> merges(const GgufFile& file, const Vocabulary& vocabulary) {
     const std::string joined = std::string(left) + std::string(right);
     if (!one_space || !vocabulary.contains(left) || !vocabulary.contains(right) ||
         !vocabulary.contains(joined)) {
-      return invalid(fmt::format("tokenizer.ggml.merges: merge {} \"{}\" is no pair of tokens",
-                                 out.size(), merge));
+      return invalid_input(fmt::format(
+          "tokenizer.ggml.merges: merge {} \"{}\" is no pair of tokens", out.size(), merge));
     }
     out.emplace_back(merge);
   }
@@ -118,7 +117,7 @@ Result<std::vector<std::int32_t>> token_types(const GgufFile& file, std::size_t 
   if (found == nullptr) return std::vector<std::int32_t>(count, kNormal);
   auto types = found->i32_array();
   if (!types || types->size() != count) {
-    return invalid(fmt::format("tokenizer.ggml.token_type is no array of {} i32", count));
+    return invalid_input(fmt::format("tokenizer.ggml.token_type is no array of {} i32", count));
   }
   for (std::size_t id = 0; id < count; ++id) {
     const std::int32_t type = (*types)[id];
@@ -207,7 +206,7 @@ Result<SpecialIds> special_ids(const GgufFile& file, std::size_t count) {
     if (found == nullptr) continue;
     const auto id = found->integer();
     if (!id || *id >= count) {
-      return invalid(fmt::format("{} is no id below {}", key, count));
+      return invalid_input(fmt::format("{} is no id below {}", key, count));
     }
     out[name] = *id;
   }
@@ -260,7 +259,7 @@ Result<Json> tokenizer_json(const GgufFile& file, const std::vector<std::string_
   if (add_bos) {
     const auto bos = ids.find("bos");
     if (bos == ids.end()) {
-      return invalid("tokenizer.ggml.add_bos_token is true, bos_token_id is missing");
+      return invalid_input("tokenizer.ggml.add_bos_token is true, bos_token_id is missing");
     }
     post = bos_template(bos->second, tokens[bos->second]);
   }

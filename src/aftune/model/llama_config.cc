@@ -20,8 +20,6 @@ constexpr double kMaxRopeTheta = 0x1p64;
 constexpr double kMaxRopeFactor = 0x1p16;
 constexpr double kMinRopeFrequency = 0x1p-16;
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
-
 struct Extent {
   const char* name;
   std::uint32_t value;
@@ -40,15 +38,15 @@ std::vector<Extent> extents(const LlamaConfig& c) {
 }
 
 Status check_heads(const LlamaConfig& c) {
-  if (c.head_dim % 2 != 0) return invalid(fmt::format("head_dim {} is odd", c.head_dim));
+  if (c.head_dim % 2 != 0) return invalid_input(fmt::format("head_dim {} is odd", c.head_dim));
   if (c.head_count % c.kv_head_count != 0) {
-    return invalid(fmt::format("head_count {} is no multiple of kv_head_count {}", c.head_count,
-                               c.kv_head_count));
+    return invalid_input(fmt::format("head_count {} is no multiple of kv_head_count {}",
+                                     c.head_count, c.kv_head_count));
   }
   const std::uint64_t width = std::uint64_t{c.head_count} * c.head_dim;
   if (width > kMaxWidth) {
-    return invalid(fmt::format("head_count {} times head_dim {} is above {}", c.head_count,
-                               c.head_dim, kMaxWidth));
+    return invalid_input(fmt::format("head_count {} times head_dim {} is above {}", c.head_count,
+                                     c.head_dim, kMaxWidth));
   }
   return ok();
 }
@@ -56,23 +54,23 @@ Status check_heads(const LlamaConfig& c) {
 Status check_rope(const LlamaConfig& c) {
   // Written so that a NaN is refused too.
   if (!(c.rope_theta >= 1 && c.rope_theta <= kMaxRopeTheta)) {
-    return invalid(fmt::format("rope_theta {} is outside 1 to 2^64", c.rope_theta));
+    return invalid_input(fmt::format("rope_theta {} is outside 1 to 2^64", c.rope_theta));
   }
   if (!c.rope_scaling) return ok();
   const RopeScaling& s = *c.rope_scaling;
   if (!(s.factor >= 1 && s.factor <= kMaxRopeFactor)) {
-    return invalid(fmt::format("rope_scaling factor {} is outside 1 to 2^16", s.factor));
+    return invalid_input(fmt::format("rope_scaling factor {} is outside 1 to 2^16", s.factor));
   }
   if (!(s.low_freq_factor >= kMinRopeFrequency && s.low_freq_factor < s.high_freq_factor &&
         s.high_freq_factor <= kMaxRopeFactor)) {
-    return invalid(
+    return invalid_input(
         fmt::format("rope_scaling low_freq_factor {}, high_freq_factor {}: not 2^-16 <= "
                     "low < high <= 2^16",
                     s.low_freq_factor, s.high_freq_factor));
   }
   if (s.original_max_positions < 1 || s.original_max_positions > kMaxPositions) {
-    return invalid(fmt::format("rope_scaling original_max_positions {} is outside 1 to {}",
-                               s.original_max_positions, kMaxPositions));
+    return invalid_input(fmt::format("rope_scaling original_max_positions {} is outside 1 to {}",
+                                     s.original_max_positions, kMaxPositions));
   }
   return ok();
 }
@@ -80,11 +78,11 @@ Status check_rope(const LlamaConfig& c) {
 Status check_window(const LlamaConfig& c) {
   if (c.sliding_window == 0) return ok();
   if (c.family != Family::kMistral) {
-    return invalid(fmt::format("sliding_window {} in family {}, only mistral has one",
-                               c.sliding_window, traits_of(c.family).name));
+    return invalid_input(fmt::format("sliding_window {} in family {}, only mistral has one",
+                                     c.sliding_window, traits_of(c.family).name));
   }
   if (c.sliding_window <= kMaxPositions) return ok();
-  return invalid(
+  return invalid_input(
       fmt::format("sliding_window {} is outside 1 to {}", c.sliding_window, kMaxPositions));
 }
 
@@ -124,19 +122,20 @@ void add_layer(const LlamaConfig& c, std::uint32_t layer, std::vector<TensorSpec
 
 Status check_config(const LlamaConfig& config) {
   if (config.vision.has_value() != traits_of(config.family).vision) {
-    return invalid(fmt::format("family {} {}", traits_of(config.family).name,
-                               config.vision ? "classifies no images" : "classifies images"));
+    return invalid_input(fmt::format("family {} {}", traits_of(config.family).name,
+                                     config.vision ? "classifies no images" : "classifies images"));
   }
   if (config.vision) return check_vision_config(config);
   for (const Extent& extent : extents(config)) {
     if (extent.value < 1 || extent.value > extent.max) {
-      return invalid(
+      return invalid_input(
           fmt::format("{} {} is outside 1 to {}", extent.name, extent.value, extent.max));
     }
   }
   AFTUNE_TRY(check_heads(config));
   if (!std::isnormal(config.rms_norm_eps) || config.rms_norm_eps < 0 || config.rms_norm_eps > 1) {
-    return invalid(fmt::format("rms_norm_eps {} is outside 2^-126 to 1", config.rms_norm_eps));
+    return invalid_input(
+        fmt::format("rms_norm_eps {} is outside 2^-126 to 1", config.rms_norm_eps));
   }
   AFTUNE_TRY(check_rope(config));
   return check_window(config);

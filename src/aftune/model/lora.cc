@@ -23,8 +23,6 @@ constexpr std::string_view kLayers = "model.layers.";
 constexpr std::string_view kPlaces[] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                                         "gate_proj", "up_proj", "down_proj"};
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
-
 std::string_view without_suffix(std::string_view name, std::string_view suffix) {
   return name.substr(0, name.size() - suffix.size());
 }
@@ -42,14 +40,14 @@ bool contains(const std::vector<std::string>& list, std::string_view name) {
 Status check_ascending(const char* member, const std::vector<std::string>& names) {
   for (std::size_t i = 1; i < names.size(); ++i) {
     if (names[i - 1] < names[i]) continue;
-    return invalid(fmt::format("{}: \"{}\" after \"{}\" is not ascending", member,
-                               printable(names[i]), printable(names[i - 1])));
+    return invalid_input(fmt::format("{}: \"{}\" after \"{}\" is not ascending", member,
+                                     printable(names[i]), printable(names[i - 1])));
   }
   return ok();
 }
 
 Status check_targets(const LoraSpec& lora) {
-  if (lora.target_modules.empty()) return invalid("target_modules is empty");
+  if (lora.target_modules.empty()) return invalid_input("target_modules is empty");
   AFTUNE_TRY(check_ascending("target_modules", lora.target_modules));
   for (const std::string& name : lora.target_modules) {
     if (contains(linear_modules(), name)) continue;
@@ -69,13 +67,13 @@ Status check_saved(const LoraSpec& lora, const LlamaConfig& config) {
                    fmt::format("modules_to_save: {} of a model with tied embeddings", name)};
     }
     if (contains(lora.target_modules, name)) {
-      return invalid(fmt::format("modules_to_save: {} is a target, too", name));
+      return invalid_input(fmt::format("modules_to_save: {} is a target, too", name));
     }
     const bool known = std::any_of(specs.begin(), specs.end(), [&](const TensorSpec& spec) {
       return module_of(spec.name) == name;
     });
     if (!known) {
-      return invalid(
+      return invalid_input(
           fmt::format("modules_to_save: the model has no module \"{}\"", printable(name)));
     }
   }
@@ -96,16 +94,16 @@ Status check_lora(const LoraSpec& lora, const LlamaConfig& config) {
                                                  traits_of(config.family).name)};
   }
   if (lora.rank < 1 || lora.rank > kMaxRank) {
-    return invalid(fmt::format("rank {} is outside 1 to {}", lora.rank, kMaxRank));
+    return invalid_input(fmt::format("rank {} is outside 1 to {}", lora.rank, kMaxRank));
   }
   if (!std::isfinite(lora.alpha) || !(lora.alpha > 0)) {
-    return invalid(fmt::format("alpha {} is not above 0", lora.alpha));
+    return invalid_input(fmt::format("alpha {} is not above 0", lora.alpha));
   }
   if (!std::isnormal(lora_scaling(lora))) {
-    return invalid(fmt::format("alpha {} gives no scaling in fp32", lora.alpha));
+    return invalid_input(fmt::format("alpha {} gives no scaling in fp32", lora.alpha));
   }
   if (!(lora.dropout >= 0 && lora.dropout < 1) || std::signbit(lora.dropout)) {
-    return invalid(fmt::format("dropout {} is outside [0, 1)", lora.dropout));
+    return invalid_input(fmt::format("dropout {} is outside [0, 1)", lora.dropout));
   }
   AFTUNE_TRY(check_targets(lora));
   return check_saved(lora, config);

@@ -17,8 +17,6 @@ constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kMaxCompanionBytes = std::uint64_t{1} << 28;
 constexpr const char* kConfig = "config.json";
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
-
 Result<LlamaConfig> read_config(const Path& folder) {
   const Path path = folder / kConfig;
   AFTUNE_TRY(const std::string text, read_text_file(path, kMaxConfigBytes));
@@ -32,18 +30,19 @@ Status check_tensors(const Path& path, const SafetensorsFile& file,
   for (const TensorSpec& spec : specs) {
     const TensorView* tensor = file.find(spec.name);
     if (tensor == nullptr) {
-      return invalid(fmt::format("{}: tensor {} is missing", path.string(), spec.name));
+      return invalid_input(fmt::format("{}: tensor {} is missing", path.string(), spec.name));
     }
     if (tensor->dtype != spec.dtype || tensor->shape != spec.shape) {
-      return invalid(fmt::format("{}: tensor {} is {} {}, expected {} {}", path.string(), spec.name,
-                                 dtype_name(tensor->dtype), to_string(tensor->shape),
-                                 dtype_name(spec.dtype), to_string(spec.shape)));
+      return invalid_input(fmt::format("{}: tensor {} is {} {}, expected {} {}", path.string(),
+                                       spec.name, dtype_name(tensor->dtype),
+                                       to_string(tensor->shape), dtype_name(spec.dtype),
+                                       to_string(spec.shape)));
     }
   }
   for (const auto& [name, tensor] : file.tensors()) {
     const auto same_name = [&wanted = name](const TensorSpec& spec) { return spec.name == wanted; };
     if (std::none_of(specs.begin(), specs.end(), same_name)) {
-      return invalid(fmt::format("{}: unexpected tensor {}", path.string(), name));
+      return invalid_input(fmt::format("{}: unexpected tensor {}", path.string(), name));
     }
   }
   return ok();

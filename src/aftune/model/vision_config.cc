@@ -21,8 +21,6 @@ constexpr std::uint32_t kMaxImage = 1u << 12;
 constexpr std::uint32_t kMaxChannels = 16;
 constexpr std::uint32_t kMaxTokens = 1u << 16;
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
-
 Status check_extents(const LlamaConfig& c) {
   const VisionConfig& v = *c.vision;
   const std::tuple<const char*, std::uint32_t, std::uint32_t> extents[] = {
@@ -36,7 +34,7 @@ Status check_extents(const LlamaConfig& c) {
       {"channels", v.channels, kMaxChannels}};
   for (const auto& [name, value, max] : extents) {
     if (value >= 1 && value <= max) continue;
-    return invalid(fmt::format("{} {} is outside 1 to {}", name, value, max));
+    return invalid_input(fmt::format("{} {} is outside 1 to {}", name, value, max));
   }
   return ok();
 }
@@ -46,7 +44,7 @@ Status check_derived(const LlamaConfig& c) {
   LlamaConfig derived = c;
   derive_vision_members(derived);
   if (derived == c) return ok();
-  return invalid("sizes that follow from others do not");
+  return invalid_input("sizes that follow from others do not");
 }
 
 class SpecList {
@@ -110,30 +108,30 @@ Status check_vision_config(const LlamaConfig& c) {
   AFTUNE_TRY(check_extents(c));
   const VisionConfig& v = *c.vision;
   if (c.hidden_size % c.head_count != 0) {
-    return invalid(
+    return invalid_input(
         fmt::format("hidden_size {} is no multiple of head_count {}", c.hidden_size, c.head_count));
   }
   if (c.hidden_size / c.head_count > kMaxHeads) {
-    return invalid(fmt::format("heads of width {}, at most {} are allowed",
-                               c.hidden_size / c.head_count, kMaxHeads));
+    return invalid_input(fmt::format("heads of width {}, at most {} are allowed",
+                                     c.hidden_size / c.head_count, kMaxHeads));
   }
   if (v.image_size % v.patch_size != 0) {
-    return invalid(
+    return invalid_input(
         fmt::format("image_size {} is no multiple of patch_size {}", v.image_size, v.patch_size));
   }
   if (c.max_positions > kMaxTokens) {
-    return invalid(fmt::format("an image of more than {} tokens", kMaxTokens));
+    return invalid_input(fmt::format("an image of more than {} tokens", kMaxTokens));
   }
   if (!std::isnormal(c.rms_norm_eps) || c.rms_norm_eps < 0 || c.rms_norm_eps > 1) {
-    return invalid(fmt::format("layer_norm_eps {} is outside 2^-126 to 1", c.rms_norm_eps));
+    return invalid_input(fmt::format("layer_norm_eps {} is outside 2^-126 to 1", c.rms_norm_eps));
   }
   const bool is_vit = c.family == Family::kVit;
   if (is_vit != (v.mlp_ratio == 0) || (is_vit && v.swiglu)) {
-    return invalid(fmt::format("mlp_ratio {}{} in family {}", v.mlp_ratio,
-                               v.swiglu ? " with SwiGLU" : "", traits_of(c.family).name));
+    return invalid_input(fmt::format("mlp_ratio {}{} in family {}", v.mlp_ratio,
+                                     v.swiglu ? " with SwiGLU" : "", traits_of(c.family).name));
   }
   if (c.rope_theta != 0 || c.tied_embeddings || c.rope_scaling || c.sliding_window != 0) {
-    return invalid("an image classifier has no rotary positions, tied embeddings or window");
+    return invalid_input("an image classifier has no rotary positions, tied embeddings or window");
   }
   return check_derived(c);
 }

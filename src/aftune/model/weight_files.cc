@@ -23,8 +23,6 @@ constexpr codec::JsonLimits kIndexLimits = {
 constexpr std::size_t kMaxFiles = 4096;
 constexpr std::size_t kMaxFileName = 255;
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
-
 /// A name in the folder itself, so that no index leads to another place.
 bool is_plain_name(std::string_view name) {
   const auto plain = [](char c) {
@@ -43,13 +41,13 @@ Result<WeightMap> read_index(const Path& path) {
   AFTUNE_TRY(const Json json, codec::parse_json(text, kIndexLimits).in(path.string()));
   const Json* map = json.find("weight_map");
   if (map == nullptr || map->object() == nullptr || map->object()->empty()) {
-    return invalid(
+    return invalid_input(
         fmt::format("{}: weight_map is missing or no object with members", path.string()));
   }
   WeightMap out;
   for (const auto& [tensor, file] : *map->object()) {
     if (file.string() == nullptr || !is_plain_name(*file.string())) {
-      return invalid(
+      return invalid_input(
           fmt::format("{}: the file of tensor {} is no name of a .safetensors file "
                       "in the folder",
                       path.string(), tensor));
@@ -64,16 +62,16 @@ Status check_shard(const WeightMap& map, const std::string& name, const Safetens
   for (const auto& [tensor, view] : file.tensors()) {
     const auto place = map.find(tensor);
     if (place == map.end()) {
-      return invalid(fmt::format("{}: tensor {} is not in the index", name, tensor));
+      return invalid_input(fmt::format("{}: tensor {} is not in the index", name, tensor));
     }
     if (place->second != name) {
-      return invalid(fmt::format("tensor {} is in {}, the index places it in {}", tensor, name,
-                                 place->second));
+      return invalid_input(fmt::format("tensor {} is in {}, the index places it in {}", tensor,
+                                       name, place->second));
     }
   }
   for (const auto& [tensor, place] : map) {
     if (place == name && file.find(tensor) == nullptr) {
-      return invalid(
+      return invalid_input(
           fmt::format("{}: tensor {} is missing, the index places it there", name, tensor));
     }
   }
@@ -87,7 +85,7 @@ Status WeightFiles::add_indexed(const Path& folder) {
   std::set<std::string> names;
   for (const auto& [tensor, name] : map) names.insert(name);
   if (names.size() > kMaxFiles) {
-    return invalid(
+    return invalid_input(
         fmt::format("{}: {} files, at most {}", path_.string(), names.size(), kMaxFiles));
   }
   for (const std::string& name : names) {

@@ -18,14 +18,15 @@ constexpr std::string_view kService = "s3";
 std::string signed_names(const HttpRequest& request) {
   std::string out;
   for (const auto& [name, value] : request.headers) {
-    out += (out.empty() ? "" : ";") + name;
+    if (!out.empty()) out += ';';
+    out += name;
   }
   return out;
 }
 
 std::string canonical_request(const HttpRequest& request, const Digest& body_sha256) {
   std::string headers;
-  for (const auto& [name, value] : request.headers) headers += name + ":" + value + "\n";
+  for (const auto& [name, value] : request.headers) headers += fmt::format("{}:{}\n", name, value);
   return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method,
                      percent_encode(request.path, Slash::kKept), canonical_query(request.query),
                      headers, signed_names(request), body_sha256.hex());
@@ -58,7 +59,7 @@ std::string canonical_query(const std::vector<std::pair<std::string, std::string
   std::sort(encoded.begin(), encoded.end());
   std::string out;
   for (const auto& [name, value] : encoded) {
-    out += (out.empty() ? "" : "&") + name + "=" + value;
+    out += fmt::format("{}{}={}", out.empty() ? "" : "&", name, value);
   }
   return out;
 }

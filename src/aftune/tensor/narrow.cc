@@ -6,17 +6,10 @@
 #include <cstring>
 
 #include "aftune/base/check.h"
+#include "aftune/base/endian.h"
 
 namespace aftune {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "elements are copied as they lie");
-
-std::uint16_t half_word(const std::uint8_t* bytes, std::size_t index) {
-  std::uint16_t out = 0;
-  std::memcpy(&out, bytes + 2 * index, sizeof(out));
-  return out;
-}
 
 /// Fp32 bits of an F16 number. Nothing here meets a subnormal fp32 number, which a thread might
 /// flush, and no NaN passes through an instruction that could quieten it. Without branches, so
@@ -53,7 +46,7 @@ bool all_finite_bf16(const Tensor& values) {
   const std::uint8_t* const bytes = values.bytes().data();
   std::uint32_t largest = 0;
   for (std::size_t i = 0; i < values.count(); ++i) {
-    largest = std::max<std::uint32_t>(largest, half_word(bytes, i) & 0x7FFFU);
+    largest = std::max<std::uint32_t>(largest, load_le<std::uint16_t>(bytes + 2 * i) & 0x7FFFU);
   }
   return largest < 0x7F80U;
 }
@@ -65,13 +58,13 @@ void widen(Dtype dtype, Bytes narrow, std::span<float> out) {
   auto* const to = reinterpret_cast<std::uint8_t*>(out.data());
   if (dtype == Dtype::kBF16) {
     for (std::size_t i = 0; i < out.size(); ++i) {
-      const std::uint32_t bits = std::uint32_t{half_word(from, i)} << 16;
+      const std::uint32_t bits = std::uint32_t{load_le<std::uint16_t>(from + 2 * i)} << 16;
       std::memcpy(to + 4 * i, &bits, sizeof(bits));
     }
     return;
   }
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const std::uint32_t bits = bits_of_f16(half_word(from, i));
+    const std::uint32_t bits = bits_of_f16(load_le<std::uint16_t>(from + 2 * i));
     std::memcpy(to + 4 * i, &bits, sizeof(bits));
   }
 }

@@ -67,6 +67,7 @@ Result<std::vector<StoredCheckpoint>> read_history(const Path& folder, const Ver
     return std::move(current).error();
   }
   std::vector<StoredCheckpoint> out;
+  out.reserve(by_size.size());
   for (auto& [size, stored] : by_size) out.push_back(std::move(stored));
   return out;
 }

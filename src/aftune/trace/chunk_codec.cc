@@ -4,30 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "aftune/base/check.h"
+#include "aftune/base/endian.h"
 #include "aftune/trace/difference_block.h"
 
 namespace aftune::trace {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "objects are copied as they lie");
-
 constexpr std::size_t kLengthBytes = 4;
-
-std::uint32_t word_at(const std::uint8_t* bytes, std::size_t index) {
-  std::uint32_t out = 0;
-  std::memcpy(&out, bytes + 4 * index, 4);
-  return out;
-}
-
-std::uint32_t half_at(const std::uint8_t* bytes, std::size_t index) {
-  std::uint16_t out = 0;
-  std::memcpy(&out, bytes + 2 * index, 2);
-  return out;
-}
 
 std::uint8_t exponent_of(std::uint32_t word) { return static_cast<std::uint8_t>(word >> 23); }
 
@@ -36,7 +22,9 @@ void set_length(ByteBuffer& out, std::size_t head, std::size_t index, std::size_
   std::memcpy(out.data() + head + kLengthBytes * index, &value, kLengthBytes);
 }
 
-std::size_t length_at(Bytes head, std::size_t index) { return word_at(head.data(), index); }
+std::size_t length_at(Bytes head, std::size_t index) {
+  return load_le<std::uint32_t>(head.data() + kLengthBytes * index);
+}
 
 /// Whether a plane looks like noise, by some 1024 of its bytes. As many equal pairs as random bytes
 /// have, and a tenth more (five times their standard deviation), are noise.
@@ -49,8 +37,6 @@ bool is_noise(Bytes plane) {
   for (const std::uint64_t count : counts) pairs += count * count;
   return pairs * 256 * 10 < (n * 256 + n * n) * 11;
 }
-
-Error corrupt(std::string what) { return {Code::kCorrupt, "chunk: " + std::move(what)}; }
 
 }  // namespace
 
@@ -78,7 +64,8 @@ Result<std::size_t> blocks_size(Encoding encoding, Bytes head, std::size_t plain
     const std::size_t most = packed ? most_packed(words) : words;
     const std::size_t length = length_at(head, i);
     if (length > most || (length == 0 && !packed)) {
-      return corrupt(fmt::format("block {} has {} bytes, 1 to {} are allowed", i, length, most));
+      return corrupt_chunk(
+          fmt::format("block {} has {} bytes, 1 to {} are allowed", i, length, most));
     }
     all += length;
   }
@@ -125,7 +112,7 @@ void ChunkCodec::encode_planes(Bytes plain, ByteBuffer& out, std::size_t head) {
   std::uint8_t* const middle = high + words;
   std::uint8_t* const low = middle + words;
   for (std::size_t i = 0; i < words; ++i) {
-    const std::uint32_t word = word_at(plain.data(), i);
+    const std::uint32_t word = load_le<std::uint32_t>(plain.data() + 4 * i);
     exponents[i] = exponent_of(word);
     high[i] = static_cast<std::uint8_t>((word >> 16 & 0x7f) | (word >> 24 & 0x80));
     middle[i] = static_cast<std::uint8_t>(word >> 8);
@@ -142,7 +129,7 @@ void ChunkCodec::encode_halves(Bytes plain, ByteBuffer& out, std::size_t head) {
   std::uint8_t* const exponents = scratch_.data();
   std::uint8_t* const rest = exponents + words;
   for (std::size_t i = 0; i < words; ++i) {
-    const std::uint32_t word = half_at(plain.data(), i);
+    const std::uint32_t word = load_le<std::uint16_t>(plain.data() + 2 * i);
     exponents[i] = static_cast<std::uint8_t>(word >> 7);
     rest[i] = static_cast<std::uint8_t>((word & 0x7f) | (word >> 8 & 0x80));
   }
@@ -176,7 +163,7 @@ Status ChunkCodec::decode(Form form, Bytes head, Bytes blocks, std::span<std::ui
     case Encoding::kRaw:
       break;
   }
-  return corrupt("raw objects have none");
+  return corrupt_chunk("raw objects have none");
 }
 
 Status ChunkCodec::take_block(Bytes head, std::size_t index, Bytes& blocks,

@@ -8,16 +8,12 @@
 #include <bit>
 #include <cstring>
 
+#include "aftune/base/endian.h"
+
 namespace aftune::trace {
 namespace {
 
 constexpr unsigned kMaxBits = 32;  // of a difference without its sign
-
-std::uint32_t word_of(const std::uint8_t* bytes, std::size_t index) {
-  std::uint32_t out = 0;
-  std::memcpy(&out, bytes + 4 * index, 4);
-  return out;
-}
 
 /// What of a base's exponent symbols are shifted by.
 std::uint32_t shift_mask(Scale scale) { return scale == Scale::kByExponent ? 0xff : 0; }
@@ -66,8 +62,8 @@ struct Differences {
             std::uint8_t* symbols) {
     const std::uint32_t mask = shift_mask(scale);
     for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t before = word_of(base, i);
-      const std::uint32_t difference = word_of(plain, i) - before;
+      const std::uint32_t before = load_le<std::uint32_t>(base + 4 * i);
+      const std::uint32_t difference = load_le<std::uint32_t>(plain + 4 * i) - before;
       const std::uint32_t s = difference >> 31;
       const std::uint32_t a = with_sign(difference, s);
       // The exponent of a as a float is its number of bits, 126 apart; 0 has none. The bit below
@@ -112,8 +108,6 @@ std::uint64_t eight_bytes(Bytes bytes, std::size_t byte) {
   return out;
 }
 
-Error corrupt_difference(std::string what) { return {Code::kCorrupt, "chunk: " + std::move(what)}; }
-
 /// Takes the exponents out of symbols, in place: 2 n + s is left.
 /// Returns: the bits of the packed block.
 Result<std::uint64_t> bits_of(Scale scale, std::span<std::uint8_t> symbols,
@@ -122,7 +116,7 @@ Result<std::uint64_t> bits_of(Scale scale, std::span<std::uint8_t> symbols,
   std::uint32_t bits = 0;  // of a chunk: at most 65536 words of 127
   std::uint32_t longest = 0, negative_zeros = 0;
   for (std::size_t i = 0; i < symbols.size(); ++i) {
-    const std::uint32_t shift = word_of(base, i) >> 23 & mask;
+    const std::uint32_t shift = load_le<std::uint32_t>(base + 4 * i) >> 23 & mask;
     const std::uint32_t plain = (symbols[i] - 2 * shift) & 0xff;
     symbols[i] = static_cast<std::uint8_t>(plain);
     const std::uint32_t n = plain >> 1;
@@ -131,7 +125,7 @@ Result<std::uint64_t> bits_of(Scale scale, std::span<std::uint8_t> symbols,
     bits += std::max<std::uint32_t>(n, 1) - 1;
   }
   if (longest > kMaxBits || negative_zeros > 0) {
-    return corrupt_difference(
+    return corrupt_chunk(
         fmt::format("a difference of {} bits, {} is the most, or one of -0", longest, kMaxBits));
   }
   return bits;
@@ -144,7 +138,7 @@ unsigned add_difference(std::uint8_t symbol, std::uint64_t low, std::uint8_t* wo
   const unsigned width = std::max(n, 1U) - 1;
   const std::uint64_t top = std::uint64_t{n > 0} << width;
   const auto a = static_cast<std::uint32_t>((low & ((std::uint64_t{1} << width) - 1)) | top);
-  const std::uint32_t word = word_of(words, i) + with_sign(a, symbol & 1);
+  const std::uint32_t word = load_le<std::uint32_t>(words + 4 * i) + with_sign(a, symbol & 1);
   std::memcpy(words + 4 * i, &word, 4);
   return width;
 }
@@ -189,11 +183,11 @@ Status add_differences(Scale scale, std::span<std::uint8_t> symbols, Bytes packe
                        std::span<std::uint8_t> words) {
   AFTUNE_TRY(const std::uint64_t bits, bits_of(scale, symbols, words.data()));
   if (packed.size() != (bits + 7) / 8) {
-    return corrupt_difference(
+    return corrupt_chunk(
         fmt::format("{} bytes of differences, their symbols say {} bits", packed.size(), bits));
   }
   if (bits % 8 != 0 && packed.back() >> (bits % 8) != 0) {
-    return corrupt_difference("bits behind the last difference");
+    return corrupt_chunk("bits behind the last difference");
   }
   add_all(symbols, packed, words.data());
   return ok();

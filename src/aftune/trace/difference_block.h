@@ -3,12 +3,19 @@
 #pragma once
 
 #include <span>
+#include <string>
+#include <utility>
 
 #include "aftune/base/bytes.h"
 #include "aftune/base/result.h"
 #include "aftune/trace/encoding.h"
 
 namespace aftune::trace {
+
+/// Of a chunk's bytes, whatever its encoding.
+inline Error corrupt_chunk(std::string what) {
+  return {Code::kCorrupt, "chunk: " + std::move(what)};
+}
 
 /// The longest packed block of `words` words, and the room that take_differences() needs for it.
 std::size_t most_packed(std::size_t words);

@@ -42,6 +42,7 @@ Result<train::Evaluation> HeldOut::evaluate(const numerics::Engine& engine,
                                             const model::Partition& partition,
                                             const std::vector<train::BlockState>& states) const {
   std::vector<model::ParameterView> blocks;
+  blocks.reserve(states.size());
   for (const train::BlockState& state : states) blocks.push_back(state.view());
   return train::evaluate(engine, model, partition, blocks, *samples_);
 }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "aftune/trace/rebuild.h"
 
-#include <chrono>
 #include <map>
 #include <set>
 
+#include "aftune/base/stopwatch.h"
+
 namespace aftune::trace {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 class Walk {
  public:
@@ -23,7 +22,7 @@ class Walk {
   }
 
   void go(const PlannedReplay& replay) {
-    const auto start = Clock::now();
+    const Stopwatch watch;
     std::vector<train::BlockState> states;
     if (!gather(replay, states)) return;
     std::vector<GroupMember> group;
@@ -31,8 +30,7 @@ class Walk {
       group.push_back({replay.blocks[i], &states[i]});
     }
     const auto found = replayer_.replay(replay.step_block, group);
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    watcher_.on_replayed(replay, found, replayer_.at_work(), seconds);
+    watcher_.on_replayed(replay, found, replayer_.at_work(), watch.seconds());
     if (!found || !found->empty()) return;
     for (std::size_t i = 0; i < replay.blocks.size(); ++i) {
       const GridBlock next{replay.blocks[i], replay.step_block + 1};

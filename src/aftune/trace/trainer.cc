@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <memory>
 
+#include "aftune/base/stopwatch.h"
 #include "aftune/trace/delivery.h"
 #include "aftune/trace/held_out.h"
 #include "aftune/trace/mend.h"
@@ -15,12 +15,6 @@
 
 namespace aftune::trace {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// One run under way. Members in the order in which they are made.
 struct Run {
@@ -121,7 +115,7 @@ Result<std::optional<double>> evaluate_after(const Run& run, std::uint64_t step)
 
 Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>& workers,
                     Metrics& metrics) {
-  const auto start = Clock::now();
+  const Stopwatch watch;
   AFTUNE_TRY(const auto batches, run.inputs.batches().micro_batches(step));
   train::NoObserver nobody;
   train::StepObserver& observer =
@@ -139,7 +133,7 @@ Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>&
                         outcome.learning_rate,
                         outcome.norm,
                         run.contract.batch.batch * run.contract.sequence(),
-                        seconds_since(start),
+                        watch.seconds(),
                         run.recorder ? run.recorder->worker().stalled_seconds() : 0};
   AFTUNE_TRY(progress.eval_loss, evaluate_after(run, step));
   if (!run.report.first_loss) run.report.first_loss = progress.loss;
@@ -263,7 +257,7 @@ Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engin
           nullptr,
           0,
           {}};
-  const auto start = Clock::now();
+  const Stopwatch watch;
   if (job.recording == Recording::kOn) {
     AFTUNE_TRY(start_recording(run));
     if (run.report.end == RunEnd::kAlreadyClosed) {
@@ -278,7 +272,7 @@ Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engin
   }
   AFTUNE_TRY(run.finish_copying());
   run.note_recording();
-  run.report.seconds = seconds_since(start);
+  run.report.seconds = watch.seconds();
   return run.report;
 }
 

@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "aftune/trace/worker.h"
 
-#include <chrono>
+#include "aftune/base/stopwatch.h"
 
 namespace aftune::trace {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double waited_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-}  // namespace
-
 Worker::Worker(std::uint64_t limit_bytes)
     : limit_bytes_(limit_bytes), thread_([this] { work(); }) {}
 
@@ -33,11 +23,11 @@ Status Worker::failure() const {
 
 Result<std::uint64_t> Worker::post(std::uint64_t bytes, std::function<Status()> job) {
   std::unique_lock lock(mutex_);
-  const auto start = Clock::now();
+  const Stopwatch watch;
   changed_.wait(lock, [&] {
     return !state_ || waiting_bytes_ == 0 || waiting_bytes_ + bytes <= limit_bytes_;
   });
-  stalled_seconds_ += waited_since(start);
+  stalled_seconds_ += watch.seconds();
   AFTUNE_TRY(failure());
   waiting_bytes_ += bytes;
   jobs_.push_back({bytes, std::move(job)});
@@ -48,9 +38,9 @@ Result<std::uint64_t> Worker::post(std::uint64_t bytes, std::function<Status()> 
 
 Status Worker::wait_for(std::uint64_t ticket) {
   std::unique_lock lock(mutex_);
-  const auto start = Clock::now();
+  const Stopwatch watch;
   changed_.wait(lock, [&] { return !state_ || done_ >= ticket; });
-  stalled_seconds_ += waited_since(start);
+  stalled_seconds_ += watch.seconds();
   return failure();
 }
 
@@ -64,10 +54,10 @@ void Worker::work() {
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    const auto start = Clock::now();
+    const Stopwatch watch;
     Status done = job.run();
     job.run = nullptr;  // frees what it kept alive before the bytes count as free
-    const double took = waited_since(start);
+    const double took = watch.seconds();
     lock.lock();
     busy_seconds_ += took;
     waiting_bytes_ -= job.bytes;

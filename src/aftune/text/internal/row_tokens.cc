@@ -14,8 +14,6 @@ using codec::Json;
 constexpr codec::JsonLimits kRowLimits{std::uint64_t{1} << 20, 32, std::uint64_t{1} << 20};
 constexpr std::int64_t kIgnored = -100;
 
-Error invalid(std::string what) { return {Code::kInvalidInput, std::move(what)}; }
-
 /// A list of tokens that grows by texts, each encoded apart.
 class TokenList {
  public:
@@ -42,7 +40,7 @@ class TokenList {
 Result<std::string> member(const Json& row, std::string_view name) {
   const Json* value = row.find(name);
   if (!value || !value->string()) {
-    return invalid(fmt::format("member \"{}\" is {}", name, value ? "no string" : "missing"));
+    return invalid_input(fmt::format("member \"{}\" is {}", name, value ? "no string" : "missing"));
   }
   return *value->string();
 }
@@ -50,7 +48,7 @@ Result<std::string> member(const Json& row, std::string_view name) {
 Result<const Json::Array*> list_member(const Json& row, std::string_view name) {
   const Json* value = row.find(name);
   if (!value || !value->array()) {
-    return invalid(fmt::format("member \"{}\" is {}", name, value ? "no list" : "missing"));
+    return invalid_input(fmt::format("member \"{}\" is {}", name, value ? "no list" : "missing"));
   }
   return value->array();
 }
@@ -69,10 +67,10 @@ Status add_pair(const TextRule& rule, const Json& row, TokenList& out) {
 
 /// A member that would change the text under some template is refused, not left out.
 Result<ChatMessage> read_message(const Json& json) {
-  if (!json.object()) return invalid("is no object");
+  if (!json.object()) return invalid_input("is no object");
   for (const auto& [name, value] : *json.object()) {
     if (name == "role" || name == "content" || value.is_null()) continue;
-    return invalid(fmt::format("has a member \"{}\"", printable(name)));
+    return invalid_input(fmt::format("has a member \"{}\"", printable(name)));
   }
   ChatMessage out;
   AFTUNE_TRY(out.role, member(json, "role"));
@@ -101,17 +99,17 @@ Status add_tokens(const TextRule& rule, const Json& row, const Tokenizer& tokeni
     AFTUNE_TRY(labels, list_member(row, "labels"));
   }
   if (labels->size() != ids->size()) {
-    return invalid(fmt::format("{} labels for {} tokens", labels->size(), ids->size()));
+    return invalid_input(fmt::format("{} labels for {} tokens", labels->size(), ids->size()));
   }
   for (std::size_t i = 0; i < ids->size(); ++i) {
     const std::int64_t* id = (*ids)[i].integer();
     const std::int64_t* label = (*labels)[i].integer();
     if (id == nullptr || *id < 0 || *id >= tokenizer.vocab_size()) {
-      return invalid(
+      return invalid_input(
           fmt::format("input_ids[{}] is none of the {} tokens", i, tokenizer.vocab_size()));
     }
     if (label == nullptr || (*label != *id && *label != kIgnored)) {
-      return invalid(fmt::format("labels[{}] is neither the token {} nor -100", i, *id));
+      return invalid_input(fmt::format("labels[{}] is neither the token {} nor -100", i, *id));
     }
     out.add(static_cast<std::int32_t>(*id), *label != kIgnored);
   }
@@ -123,7 +121,7 @@ Status add_tokens(const TextRule& rule, const Json& row, const Tokenizer& tokeni
 Result<RowTokens> tokenize_row(const TextRule& rule, const Tokenizer& tokenizer,
                                std::string_view row) {
   AFTUNE_TRY(const Json json, codec::parse_json(row, kRowLimits));
-  if (!json.object()) return invalid("no JSON object");
+  if (!json.object()) return invalid_input("no JSON object");
   TokenList out(tokenizer, rule.labels == "all");
   if (rule.bos_id >= 0) out.add(rule.bos_id, false);
   if (rule.format == "text") {

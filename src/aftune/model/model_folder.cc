@@ -4,6 +4,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstring>
+#include <span>
 #include <system_error>
 
 #include "aftune/model/new_model.h"
@@ -54,6 +56,25 @@ Result<const TensorView*> parameter_of(const ModelFolder& model, const std::stri
                                             (model.folder / "model.safetensors").string(), name)};
 }
 
+constexpr std::size_t kPart = std::size_t{1} << 18;  // elements that a thread takes at a time
+
+/// Elements of a mapped tensor, and where they go as fp32.
+struct Part {
+  const TensorView* from;
+  std::size_t begin;
+  std::span<float> to;
+
+  void load() const {
+    const std::size_t size = element_size(from->dtype);
+    const Bytes bytes = from->bytes.subspan(begin * size, to.size() * size);
+    if (from->dtype == Dtype::kF32) {
+      std::memcpy(to.data(), bytes.data(), bytes.size());
+    } else {
+      widen(from->dtype, bytes, to);
+    }
+  }
+};
+
 /// That of the first tensor: check_tensors() compares the others with it.
 Dtype dtype_of_parameters(const SafetensorsFile& file, Width width) {
   if (width == Width::kF32 || file.tensors().empty()) return Dtype::kF32;
@@ -93,12 +114,23 @@ Status check_generates(const ModelFolder& model) {
                            model.folder.string(), traits_of(model.config.family).name)};
 }
 
-Result<TensorMap> load_parameters(const ModelFolder& model, const std::vector<TensorSpec>& specs) {
+Result<TensorMap> load_parameters(const ModelFolder& model, const std::vector<TensorSpec>& specs,
+                                  ThreadPool* pool) {
   TensorMap out;
+  std::vector<Part> parts;
   for (const TensorSpec& spec : specs) {
     AFTUNE_TRY(const TensorView* tensor, parameter_of(model, spec.name));
-    AFTUNE_TRY(Tensor values, to_f32(*tensor));
+    Tensor values = Tensor::unwritten(Dtype::kF32, tensor->shape);
+    for (std::size_t begin = 0; begin < values.count(); begin += kPart) {
+      const std::size_t count = std::min<std::size_t>(kPart, values.count() - begin);
+      parts.push_back({tensor, begin, values.f32().subspan(begin, count)});
+    }
     out.emplace(spec.name, std::move(values));
+  }
+  if (pool == nullptr) {
+    for (const Part& part : parts) part.load();
+  } else {
+    pool->parallel_for(parts.size(), [&](std::size_t i) { parts[i].load(); });
   }
   return out;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "aftune/base/file.h"
+#include "aftune/base/thread_pool.h"
 #include "aftune/model/llama_config.h"
 #include "aftune/tensor/safetensors.h"
 #include "aftune/tensor/tensor_map.h"
@@ -36,8 +37,10 @@ Result<ModelFolder> open_model_folder(const Path& folder, Width width = Width::k
 /// Errors: kUnsupported for an image classifier.
 Status check_generates(const ModelFolder& model);
 
-/// The parameters as owned fp32 tensors. Errors: kNotFound for a name that the file lacks.
-Result<TensorMap> load_parameters(const ModelFolder& model, const std::vector<TensorSpec>& specs);
+/// The parameters as owned fp32 tensors, read by the threads of `pool`.
+/// Errors: kNotFound for a name that the file lacks.
+Result<TensorMap> load_parameters(const ModelFolder& model, const std::vector<TensorSpec>& specs,
+                                  ThreadPool* pool = nullptr);
 
 /// The same with the file's elements as they are; the specs' dtype is not looked at.
 Result<TensorMap> load_as_stored(const ModelFolder& model, const std::vector<TensorSpec>& specs);

@@ -6,9 +6,11 @@
 #include <functional>
 #include <limits>
 
+#include "aftune/base/must_testing.h"
 #include "aftune/model/narrow_folder_testing.h"
 #include "aftune/model/new_model.h"
 #include "aftune/model/tiny_folder_testing.h"
+#include "aftune/tensor/narrow.h"
 
 namespace aftune::model {
 namespace {
@@ -79,6 +81,29 @@ TEST(ModelFolder, ANarrowOneOpensForWhoAsksAlone) {
       EXPECT_TRUE(std::ranges::equal(wide->at(name).bytes(), tensor.bytes())) << name;
       EXPECT_EQ(stored->at(name).dtype(), dtype);
       EXPECT_EQ(2 * stored->at(name).bytes().size(), tensor.bytes().size());
+    }
+  }
+}
+
+TEST(ModelFolder, ThreadsLoadWhatOneLoads) {
+  const TempFolder root;
+  const std::uint64_t count = 2 * (std::uint64_t{1} << 18) + 5;  // two parts and a rest
+  Tensor values = Tensor::zeros({count});
+  for (std::uint64_t i = 0; i < count; ++i) values.data()[i] = static_cast<float>(i % 251);
+  const auto model = open_model_folder(tiny_folder(root, "base", true));
+  ASSERT_TRUE(model);
+  ThreadPool pool(3);
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16}) {
+    const Tensor narrow = round_to_bf16(values);
+    const Path path = root / (dtype == Dtype::kF32 ? "wide" : "narrow");
+    const TensorView stored = dtype == Dtype::kF32 ? values.view() : narrow.view();
+    ASSERT_TRUE(write_safetensors(path, {{"large", stored}}));
+    const ModelFolder folder{root / "base", model->config, dtype, must(SafetensorsFile::open(path)),
+                             must(SafetensorsFile::open(path))};
+    for (ThreadPool* const threads : {static_cast<ThreadPool*>(nullptr), &pool}) {
+      const auto loaded = load_parameters(folder, {{"large", Dtype::kF32, {count}}}, threads);
+      ASSERT_TRUE(loaded);
+      EXPECT_TRUE(std::ranges::equal(loaded->at("large").bytes(), values.bytes()));
     }
   }
 }

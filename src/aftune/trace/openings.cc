@@ -97,7 +97,7 @@ Result<TensorMap> Openings::first_parameters(std::uint32_t block) const {
     return start->first(block);
   }
   AFTUNE_TRY(const model::ModelFolder base, model::open_model_folder(run_.base()));
-  return model::load_parameters(base, contract_.trained(block));
+  return model::load_parameters(base, contract_.trained(block), pool_);
 }
 
 Result<train::BlockState> Openings::base_state(std::uint32_t block, const StateList& list) const {

@@ -43,6 +43,7 @@ expect 0 ACCEPT env AFTUNE_ISA=scalar AFTUNE_THREADS=1 "${audit[@]}" --all
 expect 0 "" "${make[@]}" --contract t/contract.json --run t/run --prompt 'Hello' --max-tokens 4 -o b
 expect 0 "entry 2" "$AFTUNE" receipt verify b/receipt.json --proof b/receipt.tlog-proof \
   --answer b/answer.json --server keys/server.pub
+expect 2 "--run" "${make[@]}" --contract t/contract.json --prompt 'Hello' -o c
 expect 2 "states something else" "${make[@]}" --prompt 'Hello' -o c
 
 # Lies and slips.

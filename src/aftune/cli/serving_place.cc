@@ -40,7 +40,9 @@ void add_serving_options(CLI::App& command, ServingArgs& args) {
   command.add_option("--key", args.key, "The server's private key")->required();
   auto* contract = command.add_option("--contract", args.contract,
                                       "The contract of the run that trained the model");
-  command.add_option("--run", args.run, "That run: its close is stated")->needs(contract);
+  auto* run = command.add_option("--run", args.run, "That run: its close is stated");
+  run->needs(contract);
+  contract->needs(run);
   command.add_option("--layers-per-block", args.layers_per_block, "Layers between two edges")
       ->check(CLI::Range(1, 4096));
   command.add_option("--edge-interval", args.edge_interval, "Every so many edges are stored")

@@ -79,6 +79,32 @@ case_audits_accept() {
   expect 0 "log      $entries entries, closed" "$AFTUNE" inspect "$work/t/run"
 }
 
+case_inspect_shows_what_the_log_says_without_metrics() {
+  run_tiny "$work/t"
+  cp -r "$work/t/run" "$work/copy"
+  "$AFTUNE" inspect "$work/t/run" >"$work/whole"
+  rm "$work/copy/metrics.jsonl"
+  expect 0 "steps    12 of 12; no metrics.jsonl: what they took is not known" \
+    "$AFTUNE" inspect "$work/copy"
+  # Losses, curve and grid are the same; only the line of steps and times is another.
+  diff <(grep -v '^steps ' "$work/whole") <(grep -v '^steps ' "$work/out") || fail "not the log's losses"
+  # A list that is gone is told, one that is altered is no list of the log's.
+  local list
+  list=$("$AFTUNE" log show --run "$work/copy" 2>/dev/null |
+    sed -n 's/.*"kind":"step","list":"\([0-9a-f]*\)".*"step":3}$/\1/p')
+  list=$work/copy/store/${list:0:2}/$list.raw
+  cp "$list" "$work/list"
+  rm "$list"
+  expect 0 "losses of 1 steps are not known" "$AFTUNE" inspect "$work/copy"
+  sed 's/"counted":/"counted": /' "$work/list" >"$list"
+  expect 1 "list of step 3" "$AFTUNE" inspect "$work/copy"
+  rm -r "$work/copy/store"
+  expect 0 "losses of 12 steps are not known" "$AFTUNE" inspect "$work/copy"
+  # What is there and is no metrics file is an error as before.
+  echo "{}" >"$work/copy/metrics.jsonl"
+  expect 2 "metrics.jsonl: line 1 has no" "$AFTUNE" inspect "$work/copy"
+}
+
 case_generate_is_repeatable() {
   run_tiny "$work/t"
   local generate=("$AFTUNE" generate "$work/t/model" --chat --prompt "Count down from 3.")

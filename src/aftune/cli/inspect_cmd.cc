@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "aftune/base/log_line.h"
@@ -15,6 +16,7 @@
 #include "aftune/cli/run_reading.h"
 #include "aftune/trace/entry.h"
 #include "aftune/trace/metrics.h"
+#include "aftune/trace/openings.h"
 
 namespace aftune::cli {
 namespace {
@@ -48,6 +50,11 @@ void print_terms(const trace::Contract& c) {
                            training.schedule.peak);
 }
 
+void print_losses(const std::vector<double>& losses) {
+  std::cout << fmt::format("loss     {:.4f} -> {:.4f}\n", losses.front(), losses.back())
+            << loss_curve(losses);
+}
+
 void print_metrics(const std::vector<trace::MetricLine>& lines, std::uint64_t steps) {
   std::vector<double> losses;
   double seconds = 0;
@@ -65,13 +72,54 @@ void print_metrics(const std::vector<trace::MetricLine>& lines, std::uint64_t st
     std::cout << fmt::format(", about {} left",
                              duration(seconds / done * static_cast<double>(left)));
   }
-  std::cout << fmt::format("\nloss     {:.4f} -> {:.4f}\n", losses.front(), losses.back())
-            << loss_curve(losses);
+  std::cout << "\n";
+  print_losses(losses);
   for (const trace::MetricLine& line : lines) {
     if (!line.eval_loss) continue;
     std::cout << fmt::format("held out after step {}: loss {:.4f}\n", line.step + 1,
                              *line.eval_loss);
   }
+}
+
+/// What the log commits to of its steps.
+struct LoggedSteps {
+  std::uint64_t count = 0;
+  std::vector<double> losses;  // of those whose list is there
+};
+
+/// Errors: kCorrupt for a list that is not the committed one.
+Result<LoggedSteps> logged_steps(const RunReading& reading) {
+  const trace::Contract& contract = reading.contract.contract;
+  const std::vector<std::string>& entries = reading.log.entries;
+  const trace::Timeline timeline(contract);
+  const std::size_t end =
+      entries.size() - (!entries.empty() && trace::is_abort(entries.back()) ? 1 : 0);
+  LoggedSteps out;
+  while (out.count < contract.steps && timeline.position_of_step(out.count) < end) ++out.count;
+  auto openings = trace::Openings::open(reading.run, contract, entries);
+  if (!openings && openings.error().code == Code::kNotFound) return out;  // the log alone
+  AFTUNE_TRY(const trace::Openings opened, std::move(openings));
+  for (std::uint64_t step = 0; step < out.count; ++step) {
+    const auto list = opened.step_list(step);
+    if (!list && list.error().code == Code::kNotFound) continue;
+    if (!list) return list.error();
+    // As StepOutcome::loss().
+    out.losses.push_back(std::accumulate(list->losses.begin(), list->losses.end(), 0.0F));
+  }
+  return out;
+}
+
+/// Of a run whose metrics.jsonl was not handed over.
+Status print_logged(const RunReading& reading) {
+  AFTUNE_TRY(const LoggedSteps steps, logged_steps(reading));
+  std::cout << fmt::format("steps    {} of {}; no metrics.jsonl: what they took is not known\n",
+                           steps.count, reading.contract.contract.steps);
+  if (const std::uint64_t missing = steps.count - steps.losses.size(); missing > 0) {
+    std::cout << fmt::format("losses of {} steps are not known: their lists are not in the store\n",
+                             missing);
+  }
+  if (!steps.losses.empty()) print_losses(steps.losses);
+  return ok();
 }
 
 Status inspect(const Args& args) {
@@ -82,7 +130,12 @@ Status inspect(const Args& args) {
   if (recorded) {
     AFTUNE_TRY(reading, read_run(args.run, args.contract));
   }
-  AFTUNE_TRY(const auto lines, trace::read_metrics(folder.metrics()));
+  auto metrics = trace::read_metrics(folder.metrics());
+  const bool timed = metrics.has_value() || metrics.error().code != Code::kNotFound || !recorded;
+  std::vector<trace::MetricLine> lines;
+  if (timed) {
+    AFTUNE_TRY(lines, std::move(metrics));
+  }
   if (reading) {
     print_terms(reading->contract.contract);
     std::cout << fmt::format("log      {} entries, {}\n", reading->log.entries.size(),
@@ -93,6 +146,7 @@ Status inspect(const Args& args) {
   if (!lines.empty()) {
     print_metrics(lines, reading ? reading->contract.contract.steps : lines.size());
   }
+  if (!timed) AFTUNE_TRY(print_logged(*reading));
   if (reading) std::cout << grid_picture(reading->contract.contract, reading->log.entries.size());
   return ok();
 }
@@ -110,6 +164,7 @@ Command add_inspect(CLI::App& app) {
   cmd->footer(
       "Example:\n  aftune inspect run\nThe log is verified; metrics.jsonl is no part of the "
       "evidence: "
+      "where it is not there the losses are those that the log commits to, and no times are shown. "
       "`aftune audit` checks a run.");
   cmd->add_option("run", args->run, "Run folder, finished or not")->required();
   cmd->add_option("--contract", args->contract, "Your own copy (default: the run's)");

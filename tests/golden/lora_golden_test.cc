@@ -11,9 +11,8 @@
 namespace aftune::golden {
 namespace {
 
-const Path& folder() {
-  static const Path path = Path(AFTUNE_SOURCE_DIR) / "tests/golden/lora";
-  return path;
+Path golden_folder(const std::string& name) {
+  return Path(AFTUNE_SOURCE_DIR) / "tests/golden" / name;
 }
 
 codec::Json read_json(const Path& path) {
@@ -28,15 +27,16 @@ TensorMap read_tensors(const SafetensorsFile& file) {
 
 /// Three steps from the adapter that PEFT wrote.
 struct Trained {
-  Trained() {
-    config = must(model::parse_hf_config(read_json(folder() / "base/config.json")));
-    base = read_tensors(must(SafetensorsFile::open(folder() / "base/model.safetensors")));
-    adapter = must(model::open_adapter_folder(folder() / "adapter", config));
-    golden = read_json(folder() / "golden.json");
+  explicit Trained(const Path& from) : folder(from) {
+    const Path base_folder = golden_folder("lora") / "base";
+    config = must(model::parse_hf_config(read_json(base_folder / "config.json")));
+    base = read_tensors(must(SafetensorsFile::open(base_folder / "model.safetensors")));
+    adapter = must(model::open_adapter_folder(folder / "adapter", config));
+    golden = read_json(folder / "golden.json");
   }
 
   Outcome run(const numerics::Engine& engine, std::uint32_t layers_per_block) const {
-    const auto expected = must(SafetensorsFile::open(folder() / "expected.safetensors"));
+    const auto expected = must(SafetensorsFile::open(folder / "expected.safetensors"));
     const Batches batches = must(read_batches(expected));
     const Job job = must(read_job(golden));
     const model::Llama llama{config, model::make_inv_freq(config), adapter.lora, {}};
@@ -100,24 +100,29 @@ struct Trained {
     return out;
   }
 
+  Path folder;
   model::LlamaConfig config;
   TensorMap base;
   model::AdapterFolder adapter;
   codec::Json golden;
 };
 
-class LoraGolden : public ::testing::Test {
+/// Every linear layer and saved modules, or the head among others.
+class LoraGolden : public ::testing::TestWithParam<const char*> {
  protected:
   /// The error that bf16 has of this, times `share`.
   [[nodiscard]] double bound(const char* what, double share) const {
     return share * *trained_.golden.find("errors")->find("bf16")->find(what)->real();
   }
   Tensor expected(const std::string& name) const { return must(to_f32(*file_.find(name))); }
-  const Trained trained_;
-  const SafetensorsFile file_ = must(SafetensorsFile::open(folder() / "expected.safetensors"));
+  const Trained trained_{golden_folder(GetParam())};
+  const SafetensorsFile file_ =
+      must(SafetensorsFile::open(trained_.folder / "expected.safetensors"));
 };
+INSTANTIATE_TEST_SUITE_P(Folders, LoraGolden, ::testing::Values("lora", "lora_head"),
+                         [](const auto& p) { return std::string(p.param); });
 
-TEST_F(LoraGolden, LogitsLossesGradientsAndStepsAreCloserThanBf16) {
+TEST_P(LoraGolden, LogitsLossesGradientsAndStepsAreCloserThanBf16) {
   ThreadPool pool(1);
   const auto engine = must(numerics::Engine::create(std::nullopt, pool));
   const Outcome out = trained_.run(engine, 1);
@@ -142,7 +147,7 @@ TEST_F(LoraGolden, LogitsLossesGradientsAndStepsAreCloserThanBf16) {
   }
 }
 
-TEST_F(LoraGolden, BitsAreEqualOverKernelsThreadsAndBlocks) {
+TEST_P(LoraGolden, BitsAreEqualOverKernelsThreadsAndBlocks) {
   ThreadPool one(1);
   const Outcome reference =
       trained_.run(must(numerics::Engine::create(numerics::Isa::kScalar, one)), 1);

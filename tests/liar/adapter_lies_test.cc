@@ -67,6 +67,7 @@ TEST(AdapterRuns, HonestOnesAreAccepted) {
       {"saved modules",
        adapted(untied(),
                on({"k_proj"}, 0, {"embed_tokens", "input_layernorm", "lm_head", "o_proj"}))},
+      {"head and queries", adapted(fine(), on({"lm_head", "q_proj"}, 0.25))},
       {"private base", adapted(secret, on({"up_proj"}))},
       {"plain SGD", adapted(sgd(0), on({"gate_proj"}))},
       {"momentum, rslora, dropout", adapted(sgd(0.9), rslora)},
@@ -94,6 +95,7 @@ TEST(NarrowBases, HonestRunsAreAccepted) {
       {"BF16", on_base(Dtype::kBF16, adapted(fine(), on({"q_proj", "v_proj"})))},
       {"F16, saved modules",
        on_base(Dtype::kF16, adapted(untied(), on({"k_proj"}, 0.25, {"lm_head", "o_proj"})))},
+      {"F16, adapted head", on_base(Dtype::kF16, adapted(untied(), on({"k_proj", "lm_head"})))},
       {"BF16 with edges in BF16", on_base(Dtype::kBF16, rounded)},
   };
   for (const auto& [name, terms] : variants) {
@@ -297,6 +299,31 @@ TEST(AdapterLies, DeliveredConfigurationOtherThanAgreed) {
   bound.sign();
   EXPECT_TRUE(rejected_without_replay(grid().audit_blocks(run, {}),
                                       {"delivery", "close", "adapter_config.json"}));
+}
+
+TEST(AdapterLies, OfTheHeadAreFound) {
+  const World& w = world(adapted(fine(), on({"lm_head", "q_proj"})));
+  const std::string b = "base_model.model.lm_head.lora_B.weight";
+  Lies held;
+  held.after_step = [&](std::uint64_t step, States& states) {
+    if (step == 1) states[3].parameters.at(b).clear();
+  };
+  EXPECT_TRUE(rejected(caught(w, held), {"state", "layer block 3, step block 0", b}));
+  // Trained with another head than the base's: the loss tells.
+  const auto verdict = caught(w, once(2, [](States& states) {
+                                auto other = std::make_shared<TensorMap>();
+                                for (const auto& [name, tensor] : *states[3].frozen) {
+                                  other->emplace(name, tensor.clone());
+                                }
+                                add_noise(other->at("lm_head.weight"));
+                                states[3].frozen = other;
+                              }));
+  EXPECT_TRUE(rejected(verdict, {"loss", "layer block 3, step block 1", "step 2"}));
+  Lies delivered;
+  delivered.delivered = [&](TensorMap& parameters) { parameters.at(b).clear(); };
+  EXPECT_TRUE(rejected_without_replay(
+      w.audit_blocks(tell(w, delivered), {}),
+      {"delivery", "delivered folder", "lm_head.lora_B.weight is not the last state's"}));
 }
 
 TEST(AdapterLies, OptimizerStateOfAnAdapterAltered) {

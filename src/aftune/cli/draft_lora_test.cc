@@ -82,6 +82,8 @@ TEST_F(DraftLoraTest, ErrorsNameLineAndKey) {
        "job.yaml:2: lora.target_modules is \"q_proj\", needs all-linear or a list"},
       {"lora:\n  target_modules: [q_proj, embed_tokens]\n",
        "lora.target_modules: \"embed_tokens\""},
+      {"lora:\n  target_modules: [q_proj, lm_head]\n",
+       "job.yaml:2: lora.target_modules: lm_head of a model with tied embeddings"},
       {"lora:\n  target_modules: [q_proj, q_proj]\n", "is not ascending"},
       {"lora:\n  modules_to_save: [lm_head]\n",
        "job.yaml:2: lora.modules_to_save: lm_head of a model with tied embeddings"},

@@ -16,13 +16,23 @@ namespace {
 using testing::Embeddings;
 using testing::TestEngine;
 
+/// All that can be: an untied head too, unless it is saved as a whole.
+std::vector<std::string> all_targets(Embeddings embeddings, const std::vector<std::string>& saved) {
+  std::vector<std::string> out = linear_modules();
+  const bool is_saved = std::find(saved.begin(), saved.end(), kHeadModule) != saved.end();
+  if (embeddings == Embeddings::kUntied && !is_saved) out.emplace_back(kHeadModule);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 /// A tiny model with adapters on every linear layer, B away from zero.
 struct Adapted {
-  explicit Adapted(Embeddings embeddings, double dropout = 0, std::vector<std::string> saved = {})
+  explicit Adapted(Embeddings embeddings, double dropout = 0,
+                   const std::vector<std::string>& saved = {})
       : llama(testing::make_llama(testing::tiny_config(2, embeddings))),
         base(testing::random_parameters(llama.config, 3)),
         batch(testing::random_batch(llama.config, 2, 6, 4)) {
-    llama.lora = LoraSpec{3, 6, dropout, false, linear_modules(), std::move(saved)};
+    llama.lora = LoraSpec{3, 6, dropout, false, all_targets(embeddings, saved), saved};
     llama.dropout_key = {5, 6};
     std::mt19937 random(9);
     for (const TensorSpec& spec : trained_specs(llama.config, llama.lora)) {
@@ -129,7 +139,7 @@ TEST(Adapters, GradientsAreThoseOfTheMergedModelByTheChainRule) {
     std::size_t targets = 0;
     for (const auto& [name, gradient] : whole->gradients) {
       const auto a = adapted.trained.find(lora_a_name(name));
-      if (!name.ends_with("_proj.weight")) continue;
+      if (!name.ends_with("_proj.weight") && name != "lm_head.weight") continue;
       ASSERT_NE(a, adapted.trained.end()) << name;
       const Tensor& b = adapted.trained.find(lora_b_name(name))->second;
       EXPECT_LT(error_of(got->gradients.find(lora_a_name(name))->second.f32(),
@@ -142,7 +152,7 @@ TEST(Adapters, GradientsAreThoseOfTheMergedModelByTheChainRule) {
           << name;
       ++targets;
     }
-    EXPECT_EQ(targets, 14U);
+    EXPECT_EQ(targets, embeddings == Embeddings::kTied ? 14U : 15U);
     // Scaled otherwise it would not fit.
     const std::string q = "model.layers.0.self_attn.q_proj.weight";
     EXPECT_GT(error_of(got->gradients.find(lora_b_name(q))->second.f32(),
@@ -227,8 +237,11 @@ TEST(Adapters, EachTargetHasTheMaskOfItsPlace) {
   adapted.batch.index = 2;
   const auto at = adapted.gradients(engine);
   ASSERT_TRUE(at);
-  for (const char* part : {"self_attn.v_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"}) {
-    const std::string weight = std::string("model.layers.1.") + part + ".weight";
+  const std::string layer = "model.layers.1.";
+  for (const std::string& weight :
+       {layer + "self_attn.v_proj.weight", layer + "mlp.gate_proj.weight",
+        layer + "mlp.up_proj.weight", layer + "mlp.down_proj.weight",
+        std::string("lm_head.weight")}) {
     const Tensor& gradient = at->gradients.find(lora_a_name(weight))->second;
     const std::size_t width = gradient.shape()[1];
     Tensor mask = Tensor::zeros({6, width});

@@ -104,6 +104,13 @@ Result<LoraSpec> parse_config(const Json& config, const LlamaConfig& base) {
   return out;
 }
 
+/// What PEFT writes of the base where the head has an adapter.
+bool copied_by_peft(std::string_view name) {
+  return name.ends_with(".base_layer.weight") || name.ends_with(".embed_tokens.weight");
+}
+constexpr const char* kCopyOfBase =
+    ", a copy of the base's: PEFT's save_pretrained leaves it out with save_embedding_layers=False";
+
 /// An integer where the value is one, as people write it.
 Json plain_number(double value) {
   const bool whole = value < 0x1p53 && value == std::floor(value);
@@ -172,8 +179,8 @@ Result<AdapterFolder> open_adapter_folder(const Path& folder, const LlamaConfig&
       return spec.name == wanted;
     });
     if (!known) {
-      return invalid_input(
-          fmt::format("{}: unexpected tensor {}", weights_path.string(), printable(name)));
+      return invalid_input(fmt::format("{}: unexpected tensor {}{}", weights_path.string(),
+                                       printable(name), copied_by_peft(name) ? kCopyOfBase : ""));
     }
     AFTUNE_TRY(Tensor tensor, to_f32(view).in(weights_path.string() + ": tensor " + name));
     out.tensors.emplace(name, std::move(tensor));

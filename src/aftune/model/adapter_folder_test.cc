@@ -155,7 +155,7 @@ TEST(AdapterFolder, WhatWouldChangeTheComputationIsRefusedByName) {
       {"\"revision\": null", "\"new_trick\": 1", "new_trick is 1"},
       {"\"target_modules\": [\"v_proj\", \"q_proj\"]", "\"target_modules\": \".*_proj\"",
        "target_modules"},
-      {"\"v_proj\", \"q_proj\"", "\"lm_head\"", "target_modules"},
+      {"\"v_proj\", \"q_proj\"", "\"embed_tokens\"", "target_modules"},
       {"\"v_proj\", \"q_proj\"", "1", "target_modules holds no name"},
       {"\"r\": 4", "\"r\": 4.5", "r is no rank"},
       {"\"r\": 4", "\"r\": \"4\"", "r is missing or no number"},
@@ -176,6 +176,25 @@ TEST(AdapterFolder, WhatWouldChangeTheComputationIsRefusedByName) {
   }
   EXPECT_FALSE(Folder("[]", tensors).open());
   EXPECT_FALSE(Folder("{}", tensors).open());
+}
+
+TEST(AdapterFolder, CopiesOfTheBaseBesideAnAdaptedHeadAreRefusedWithAWayOut) {
+  const LoraSpec lora = {4, 8, 0.05, false, {"lm_head", "q_proj"}, {}};
+  std::string text = peft_config("\"v_proj\", \"q_proj\"", "\"lm_head\", \"q_proj\"");
+  const std::string saved = "[\"lm_head\", \"model.norm\"]";
+  text.replace(text.find(saved), saved.size(), "null");
+  const auto adapter = Folder(text, tensors_of(lora)).open();
+  ASSERT_TRUE(adapter) << adapter.error().what;
+  EXPECT_EQ(adapter->lora, lora);
+  for (const char* name : {"base_model.model.lm_head.base_layer.weight",
+                           "base_model.model.model.embed_tokens.weight"}) {
+    TensorMap more = tensors_of(lora);
+    more.emplace(name, Tensor::zeros({19, 12}));
+    const auto refused = Folder(text, more).open();
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().what.find(name), std::string::npos) << refused.error().what;
+    EXPECT_NE(refused.error().what.find("save_embedding_layers=False"), std::string::npos);
+  }
 }
 
 TEST(AdapterFolder, NonFiniteAndMissingFilesAreRefused) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "aftune/base/check.h"
 #include "aftune/base/log_line.h"
@@ -22,6 +23,8 @@ constexpr std::string_view kLayers = "model.layers.";
 // In the order of their places.
 constexpr std::string_view kPlaces[] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                                         "gate_proj", "up_proj", "down_proj"};
+// The head's, which is of no layer: above all of theirs.
+constexpr std::uint32_t kHeadPlace = std::numeric_limits<std::uint32_t>::max();
 
 std::string_view without_suffix(std::string_view name, std::string_view suffix) {
   return name.substr(0, name.size() - suffix.size());
@@ -46,16 +49,29 @@ Status check_ascending(const char* member, const std::vector<std::string>& names
   return ok();
 }
 
-Status check_targets(const LoraSpec& lora) {
+/// A tied head has no weight of its own: its adapter could not be merged without changing what the
+/// embedding reads.
+Status check_head_target(const LoraSpec& lora, const LlamaConfig& config) {
+  if (config.tied_embeddings) {
+    return Error{Code::kUnsupported,
+                 fmt::format("target_modules: {} of a model with tied embeddings", kHeadModule)};
+  }
+  if (lora.target_modules.size() > 1) return ok();
+  return Error{Code::kUnsupported,
+               fmt::format("target_modules: {} alone, needs at least one of {} beside it",
+                           kHeadModule, fmt::join(linear_modules(), ", "))};
+}
+
+Status check_targets(const LoraSpec& lora, const LlamaConfig& config) {
   if (lora.target_modules.empty()) return invalid_input("target_modules is empty");
   AFTUNE_TRY(check_ascending("target_modules", lora.target_modules));
   for (const std::string& name : lora.target_modules) {
-    if (contains(linear_modules(), name)) continue;
+    if (contains(linear_modules(), name) || name == kHeadModule) continue;
     return Error{Code::kUnsupported,
-                 fmt::format("target_modules: \"{}\" is none of {}", printable(name),
-                             fmt::join(linear_modules(), ", "))};
+                 fmt::format("target_modules: \"{}\" is none of {}, {}", printable(name),
+                             fmt::join(linear_modules(), ", "), kHeadModule)};
   }
-  return ok();
+  return contains(lora.target_modules, kHeadModule) ? check_head_target(lora, config) : ok();
 }
 
 Status check_saved(const LoraSpec& lora, const LlamaConfig& config) {
@@ -105,7 +121,7 @@ Status check_lora(const LoraSpec& lora, const LlamaConfig& config) {
   if (!(lora.dropout >= 0 && lora.dropout < 1) || std::signbit(lora.dropout)) {
     return invalid_input(fmt::format("dropout {} is outside [0, 1)", lora.dropout));
   }
-  AFTUNE_TRY(check_targets(lora));
+  AFTUNE_TRY(check_targets(lora, config));
   return check_saved(lora, config);
 }
 
@@ -123,6 +139,7 @@ std::string lora_b_name(std::string_view weight) {
 }
 
 std::uint32_t lora_place(std::string_view weight) {
+  if (module_of(weight) == kHeadModule) return kHeadPlace;
   AFTUNE_CHECK(weight.starts_with(kLayers), weight);
   std::uint32_t layer = 0;
   const std::string_view rest = weight.substr(kLayers.size());

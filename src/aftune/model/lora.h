@@ -28,8 +28,10 @@ struct LoraSpec {
   friend bool operator==(const LoraSpec&, const LoraSpec&) = default;
 };
 
-/// The linear layers that can have an adapter, ascending: what PEFT's "all-linear" means.
+/// The layers' linear modules, ascending: what PEFT's "all-linear" means. An adapter can stand
+/// beside each of them, and beside kHeadModule.
 const std::vector<std::string>& linear_modules();
+inline constexpr const char* kHeadModule = "lm_head";
 
 /// Errors: kInvalidInput or kUnsupported, beginning with the member's name.
 Status check_lora(const LoraSpec& lora, const LlamaConfig& config);

@@ -40,6 +40,21 @@ TEST(Lora, TrainedTensorsHavePeftsNamesAndShapes) {
   EXPECT_EQ(specs, expected);
 }
 
+TEST(Lora, TheHeadIsATargetOfItsOwnInTheLastBlock) {
+  const LlamaConfig config = tiny_config(3, Embeddings::kUntied);
+  const LoraSpec lora = spec_of({"k_proj", "lm_head"});
+  const auto specs = trained_specs(config, lora);
+  const std::vector<TensorSpec> head = {
+      {"base_model.model.lm_head.lora_A.weight", Dtype::kF32, {4, 12}},
+      {"base_model.model.lm_head.lora_B.weight", Dtype::kF32, {19, 4}}};
+  ASSERT_EQ(specs.size(), 8U);
+  EXPECT_TRUE(std::equal(head.begin(), head.end(), specs.begin()));
+  EXPECT_EQ(frozen_specs(config, lora), parameter_specs(config));
+  const auto last = names_of(of_block(specs, make_partition(config, 1), 2));
+  EXPECT_EQ(std::count(last.begin(), last.end(), head[0].name), 1);
+  EXPECT_EQ(last.size(), 4U);
+}
+
 TEST(Lora, FrozenIsWhatNoSavedModuleReplaces) {
   const LlamaConfig config = tiny_config(2, Embeddings::kUntied);
   const LoraSpec lora = spec_of({"q_proj"}, {"input_layernorm", "lm_head"});
@@ -119,7 +134,10 @@ TEST(Lora, WhatCannotBeComputedIsRefusedByName) {
       {spec_of({}), false, "target_modules is empty"},
       {spec_of({"v_proj", "q_proj"}), false, "target_modules: \"q_proj\" after \"v_proj\""},
       {spec_of({"q_proj", "q_proj"}), false, "is not ascending"},
-      {spec_of({"lm_head"}), false, "target_modules: \"lm_head\" is none of"},
+      {spec_of({"embed_tokens"}), false, "target_modules: \"embed_tokens\" is none of"},
+      {spec_of({"lm_head"}), false, "target_modules: lm_head alone, needs at least one of"},
+      {spec_of({"lm_head", "q_proj"}), true, "target_modules: lm_head of a model with tied"},
+      {spec_of({"lm_head", "q_proj"}, {"lm_head"}), false, "lm_head is a target, too"},
       {spec_of({"q_proj"}, {"q_proj"}), false, "modules_to_save: q_proj is a target, too"},
       {spec_of({"q_proj"}, {"score"}), false, "the model has no module \"score\""},
       {spec_of({"q_proj"}, {"norm", "lm_head"}), false, "is not ascending"},
@@ -147,6 +165,17 @@ TEST(FirstAdapter, FollowsTheRule) {
   }
   const Tensor b = first_adapter({stem + "lora_B.weight", Dtype::kF32, {20, 3}}, key);
   EXPECT_TRUE(std::all_of(b.bytes().begin(), b.bytes().end(), [](auto byte) { return byte == 0; }));
+}
+
+TEST(FirstAdapter, OfTheHeadHasTheLastPlace) {
+  const PhiloxKey key = {11, 12};
+  const Tensor a =
+      first_adapter({"base_model.model.lm_head.lora_A.weight", Dtype::kF32, {3, 12}}, key);
+  for (std::uint32_t i = 0; i < 36; ++i) {
+    const auto words = numerics::philox4x32({i / 4, 0, 0xffffffff, 0}, key);
+    const double odd = 2.0 * static_cast<double>(words[i % 4] / 256) + 1 - 0x1p24;
+    ASSERT_EQ(a.f32()[i], static_cast<float>(odd * 0x1p-24 * (1 / std::sqrt(12.0)))) << i;
+  }
 }
 
 TEST(FirstAdapter, IsUniformWithinPeftsBound) {

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "aftune/base/log_line.h"
 #include "aftune/cli/commands.h"
@@ -17,6 +18,7 @@ namespace {
 struct ImportArgs {
   std::string source, out;
   bool keep_dtype = false;
+  std::optional<std::uint32_t> image_size;
 };
 
 struct RandomArgs {
@@ -44,11 +46,12 @@ Status import(const ImportArgs& args) {
   std::error_code error;
   if (std::filesystem::is_directory(args.source, error)) {
     return model::import_hf(args.source, args.out,
-                            args.keep_dtype ? model::Elements::kKept : model::Elements::kWidened);
+                            args.keep_dtype ? model::Elements::kKept : model::Elements::kWidened,
+                            args.image_size);
   }
-  if (!args.keep_dtype) return model::import_gguf(args.source, args.out);
-  return Error{Code::kInvalidInput,
-               fmt::format("--keep-dtype is for folders, and {} is none", args.source)};
+  if (!args.keep_dtype && !args.image_size) return model::import_gguf(args.source, args.out);
+  return invalid_input(fmt::format("{} is for folders, and {} is none",
+                                   args.keep_dtype ? "--keep-dtype" : "--image-size", args.source));
 }
 
 Exit run_import(const ImportArgs& args) { return finish("import", import(args), args.out); }
@@ -83,13 +86,17 @@ Command add_import(CLI::App& app) {
   cmd->footer(
       "Examples:\n  aftune import SmolLM2-135M-Instruct.Q4_1.gguf -o smollm2\n"
       "  aftune import ./Llama-3.2-1B -o llama\n"
-      "  aftune import ./Llama-3.1-8B -o base --keep-dtype   # a base for LoRA");
+      "  aftune import ./Llama-3.1-8B -o base --keep-dtype   # a base for LoRA\n"
+      "  aftune import ./dinov2-base -o base --image-size 224");
   cmd->add_option("source", args->source,
                   "A .gguf file, or a folder with config.json, model.safetensors, tokenizer.json")
       ->required();
   cmd->add_option("-o,--out", args->out, "Folder to make; must not exist or be empty")->required();
   cmd->add_flag("--keep-dtype", args->keep_dtype,
                 "Keep BF16 or F16 weights as they are: a base that LoRA runs and merge take");
+  cmd->add_option("--image-size", args->image_size,
+                  "Of an image classifier: its positions are resampled for images of this size")
+      ->check(CLI::Range(1, 4096));
   return {[cmd] { return cmd->parsed(); }, [args] { return run_import(*args); }};
 }
 

@@ -3,6 +3,9 @@
 // docs/formats/model-folder.md.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "aftune/base/file.h"
 #include "aftune/base/result.h"
 #include "aftune/model/llama_config.h"
@@ -23,9 +26,11 @@ enum class Elements {
 };
 
 /// From a Hugging Face folder: config.json, weights in one file or several (F32, F16, BF16),
-/// tokenizer.json or, of an image classifier, preprocessor_config.json. Errors: as import_gguf;
-/// with kKept kUnsupported for tensors of several types.
-Status import_hf(const Path& source, const Path& folder, Elements elements = Elements::kWidened);
+/// tokenizer.json or, of an image classifier, preprocessor_config.json. `image_size`: of the model
+/// that is made, an image classifier whose positions are resampled (docs/formats/vit.md).
+/// Errors: as import_gguf; with kKept kUnsupported for tensors of several types.
+Status import_hf(const Path& source, const Path& folder, Elements elements = Elements::kWidened,
+                 std::optional<std::uint32_t> image_size = std::nullopt);
 
 /// A folder with a randomly initialised model, for tests and examples: weights from Philox by
 /// `seed` (normal by sum of uniforms times 0.02, norms 1), equal bytes for equal arguments.

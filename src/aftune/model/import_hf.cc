@@ -7,6 +7,8 @@
 #include "aftune/model/import.h"
 #include "aftune/model/model_folder.h"
 #include "aftune/model/new_model.h"
+#include "aftune/model/resample_positions.h"
+#include "aftune/model/vision_names.h"
 #include "aftune/model/weight_files.h"
 #include "aftune/tensor/narrow.h"
 
@@ -75,6 +77,29 @@ Status read_parameters(const WeightFiles& files, Elements elements, NewModel& mo
   return ok();
 }
 
+/// Makes it a model of images of `size`.
+Status resize_images(std::uint32_t size, NewModel& model) {
+  if (!model.config.vision) {
+    return invalid_input(fmt::format("an image size is for image classifiers, and this is a {}",
+                                     traits_of(model.config.family).name));
+  }
+  const std::uint32_t patch = model.config.vision->patch_size;
+  const std::uint32_t from = model.config.vision->image_size / patch;
+  model.config.vision->image_size = size;
+  derive_vision_members(model.config);
+  AFTUNE_TRY(check_config(model.config));
+  if (size / patch == from) return ok();
+  Tensor& positions = model.parameters.at(VisionNames(model.config).positions());
+  if (positions.dtype() != Dtype::kF32) {
+    return Error{Code::kUnsupported,
+                 fmt::format("positions are {} and shall stay so, those of another image size are "
+                             "made in F32",
+                             dtype_name(positions.dtype()))};
+  }
+  positions = resample_positions(positions, from, size / patch);
+  return ok();
+}
+
 /// The frozen table of an image classifier, and the file that it is made from.
 Status read_normalization(const Path& source, NewModel& model) {
   const Path path = source / kPreprocessor;
@@ -100,7 +125,8 @@ Result<std::map<std::string, std::string>> read_companions(const Path& source) {
 
 }  // namespace
 
-Status import_hf(const Path& source, const Path& folder, Elements elements) {
+Status import_hf(const Path& source, const Path& folder, Elements elements,
+                 std::optional<std::uint32_t> image_size) {
   AFTUNE_TRY(const std::string text, read_text_file(source / "config.json", kMaxConfigBytes));
   AFTUNE_TRY(const codec::Json json,
              codec::parse_json(text, {}).in((source / "config.json").string()));
@@ -113,6 +139,7 @@ Status import_hf(const Path& source, const Path& folder, Elements elements) {
   AFTUNE_TRY(
       check_parameters(model.parameters, of_dtype(parameter_specs(model.config), model.dtype))
           .in(weights));
+  if (image_size) AFTUNE_TRY(resize_images(*image_size, model));
   if (model.config.vision) {
     AFTUNE_TRY(read_normalization(source, model));
   } else {

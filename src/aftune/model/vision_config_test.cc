@@ -2,13 +2,16 @@
 // config.json, contract and folder of image classifiers.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "aftune/model/import.h"
 #include "aftune/model/lora.h"
 #include "aftune/model/model_folder.h"
+#include "aftune/model/resample_positions.h"
 #include "aftune/model/temp_folder_testing.h"
 #include "aftune/model/tiny_vision_testing.h"
+#include "aftune/model/vision_names.h"
 
 namespace aftune::model {
 namespace {
@@ -230,6 +233,39 @@ TEST(VisionFolder, TheMaskTokenStaysBehindAndNamesOfClassesStay) {
   ASSERT_TRUE(again);
   EXPECT_EQ(*again->find("use_mask_token"), Json(false));
   EXPECT_EQ(*again->find("id2label"), Json(names));
+}
+
+TEST(VisionFolder, IsImportedForImagesOfAnotherSize) {
+  for (const Family family : {Family::kVit, Family::kDinov2}) {
+    const TempFolder root;
+    testing::put(root / "pre", kPreprocessor);
+    const LlamaConfig config = testing::tiny_vision_config(family, 1);  // 2 x 2 patches of 3
+    ASSERT_TRUE(make_random_model(config, 3, root / "pre", root / "made"));
+    const auto import = [&](const char* out, std::uint32_t size) {
+      return import_hf(root / "made", root / out, Elements::kWidened, size);
+    };
+    ASSERT_TRUE(import("same", 6));
+    EXPECT_EQ(testing::get(root / "made" / "model.safetensors"),
+              testing::get(root / "same" / "model.safetensors"));
+    const Status larger = import("larger", 12);
+    ASSERT_TRUE(larger) << larger.error().what;
+    const auto made = open_model_folder(root / "made");
+    const auto got = open_model_folder(root / "larger");
+    ASSERT_TRUE(made && got) << got.error().what;
+    EXPECT_EQ(got->config.vision->image_size, 12U);
+    const std::string name = VisionNames(config).positions();
+    const Tensor expected = resample_positions(Tensor::copy_of(*made->parameters.find(name)), 2, 4);
+    for (const auto& [other, view] : made->parameters.tensors()) {
+      const Bytes wanted = other == name ? expected.bytes() : view.bytes;
+      EXPECT_TRUE(std::ranges::equal(got->parameters.find(other)->bytes, wanted)) << other;
+    }
+    const Status odd = import("odd", 7);
+    ASSERT_FALSE(odd);
+    EXPECT_NE(odd.error().what.find("image_size 7 is no multiple of patch_size 3"),
+              std::string::npos)
+        << odd.error().what;
+    EXPECT_FALSE(std::filesystem::exists(root / "odd"));
+  }
 }
 
 TEST(VisionFolder, ANormalizationThatIsNotComputedIsRefused) {

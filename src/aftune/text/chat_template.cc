@@ -19,8 +19,10 @@ constexpr std::string_view kLlama3Bos = "<|begin_of_text|>";
 /// its marks, the content, the mark that ends it, and what follows.
 struct Form {
   std::string_view first, before_role, after_role, end, after_end;
-  std::string_view system;  // the message put in front where the first one is of another role
-  bool trims = false;       // white space around contents
+  std::string_view system;         // put in front where the first message is of another role
+  bool trims = false;              // white space around contents
+  std::string_view preamble = {};  // begins the system message, which is then always there
+  bool thinks = false;             // answers carry thoughts, by Qwen3's rule
 };
 
 constexpr Form chatml(std::string_view system) {
@@ -54,6 +56,10 @@ constexpr Known kKnown[] = {
      "add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"},
     {ChatTemplate::kQwen25, "qwen2.5",
      chatml("You are Qwen, created by Alibaba Cloud. You are a helpful assistant."), ""},
+    {ChatTemplate::kQwen3,
+     "qwen3",
+     {"", "<|im_start|>", "\n", "<|im_end|>", "\n", "", false, "", true},
+     ""},
     {ChatTemplate::kLlama3,
      "llama3",
      {kLlama3Bos, "<|start_header_id|>", "<|end_header_id|>\n\n", "<|eot_id|>", "", "", true},
@@ -62,6 +68,11 @@ constexpr Known kKnown[] = {
      "+ '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif "
      "%}{{ content }}{% endfor %}{% if add_generation_prompt %}{{ "
      "'<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"},
+    {ChatTemplate::kLlama31,
+     "llama3.1",
+     {kLlama3Bos, "<|start_header_id|>", "<|end_header_id|>\n\n", "<|eot_id|>", "", "", true,
+      "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"},
+     ""},
 };
 
 const Known& known(ChatTemplate id) {
@@ -122,6 +133,48 @@ std::string_view trimmed(std::string_view text) {
     text.remove_suffix(at->size());
   }
   return text;
+}
+
+std::string_view without_line_feeds_before(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of('\n'), text.size()));
+  return text;
+}
+
+std::string_view without_line_feeds_after(std::string_view text) {
+  return text.substr(0, text.find_last_not_of('\n') + 1);
+}
+
+/// Qwen3 takes for a question what a user says and no tool answered.
+bool asks(const ChatMessage& message) {
+  const std::string_view content = message.content;
+  return message.role == "user" &&
+         !(content.starts_with("<tool_response>") && content.ends_with("</tool_response>"));
+}
+
+/// Where answers keep their thoughts: after the last question; nowhere without one.
+std::size_t first_after_question(std::span<const ChatMessage> messages) {
+  for (std::size_t i = messages.size(); i > 0; --i) {
+    if (asks(messages[i - 1])) return i;
+  }
+  return messages.size();
+}
+
+/// An answer as Qwen3's template writes it: old ones without their thoughts, the last one with
+/// them, be they empty.
+std::string with_thoughts(std::string_view content, bool is_after_question, bool is_last) {
+  constexpr std::string_view kOpen = "<think>", kClose = "</think>";
+  std::string_view answer = content, thoughts;
+  if (const std::size_t close = content.find(kClose); close != std::string_view::npos) {
+    answer = without_line_feeds_before(content.substr(content.rfind(kClose) + kClose.size()));
+    thoughts = without_line_feeds_after(content.substr(0, close));
+    if (const std::size_t open = thoughts.rfind(kOpen); open != std::string_view::npos) {
+      thoughts.remove_prefix(open + kOpen.size());
+    }
+    thoughts = without_line_feeds_before(thoughts);
+  }
+  if (!is_after_question || (!is_last && thoughts.empty())) return std::string(answer);
+  return fmt::format("{}\n{}\n{}\n\n{}", kOpen, without_line_feeds_after(thoughts), kClose,
+                     without_line_feeds_before(answer));
 }
 
 std::string header(const Form& form, std::string_view role) {
@@ -193,14 +246,20 @@ Result<std::vector<ChatPiece>> chat_pieces(ChatTemplate id, std::span<const Chat
   }
   const Form& form = known(id).form;
   std::vector<ChatPiece> out{{std::string(form.first)}};
-  if (!form.system.empty() && messages.front().role != "system") {
-    out[0].text +=
-        header(form, "system") + fmt::format("{}{}{}", form.system, form.end, form.after_end);
+  const bool has_system = messages.front().role == "system";
+  if (!has_system && (!form.system.empty() || !form.preamble.empty())) {
+    out[0].text += header(form, "system") +
+                   fmt::format("{}{}{}{}", form.preamble, form.system, form.end, form.after_end);
   }
-  for (const ChatMessage& message : messages) {
-    const std::string_view whole = message.content;
-    const std::string_view content = form.trims ? trimmed(whole) : whole;
+  const std::size_t thinking_from = first_after_question(messages);
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const ChatMessage& message = messages[i];
+    std::string content(form.trims ? trimmed(message.content) : message.content);
+    if (form.thinks && message.role == "assistant") {
+      content = with_thoughts(content, i >= thinking_from, i + 1 == messages.size());
+    }
     out.back().text += header(form, message.role);
+    if (i == 0 && has_system) out.back().text += form.preamble;
     if (message.role == "assistant") {
       out.push_back({fmt::format("{}{}", content, form.end), true});
       out.push_back({std::string(form.after_end)});

@@ -12,7 +12,7 @@
 
 namespace aftune::text {
 
-enum class ChatTemplate { kNone, kChatml, kSmollm2, kQwen2, kQwen25, kLlama3 };
+enum class ChatTemplate { kNone, kChatml, kSmollm2, kQwen2, kQwen25, kQwen3, kLlama3, kLlama31 };
 std::string_view template_name(ChatTemplate id);  // "none", "chatml", "smollm2", ...
 /// Errors: kUnsupported, naming what is known.
 Result<ChatTemplate> parse_template(std::string_view name);
@@ -43,7 +43,8 @@ struct ChatPiece {
 };
 
 /// The conversation as the template writes it without asking for an answer, cut around the answers:
-/// what comes before an answer is what render_chat gives for the messages before it.
+/// what comes before an answer is what render_chat gives for the messages before it, where no two
+/// answers follow each other (kQwen3 writes an answer's thoughts by what comes after it).
 /// Errors: as render_chat.
 Result<std::vector<ChatPiece>> chat_pieces(ChatTemplate id, std::span<const ChatMessage> messages);
 

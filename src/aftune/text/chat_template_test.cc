@@ -80,6 +80,40 @@ TEST(ChatTemplate, DefaultSystemMessagesAreTheModels) {
   EXPECT_EQ(render_chat(ChatTemplate::kLlama3, user)->find("system"), std::string::npos);
 }
 
+TEST(ChatTemplate, Llama31StatesItsDates) {
+  const std::string dates = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
+  const std::string system = "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n";
+  const std::string user = "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>";
+  const std::string opening = "<|start_header_id|>assistant<|end_header_id|>\n\n";
+  EXPECT_EQ(*render_chat(ChatTemplate::kLlama31, std::vector<ChatMessage>{{"user", "Hi"}}),
+            system + dates + user + opening);
+  EXPECT_EQ(*render_chat(ChatTemplate::kLlama31,
+                         std::vector<ChatMessage>{{"system", " Be brief.\n"}, {"user", "Hi "}}),
+            system + dates + "Be brief." + user + opening);
+}
+
+TEST(ChatTemplate, Qwen3KeepsTheThoughtsOfTheLastAnswer) {
+  const std::vector<ChatMessage> chat{{"user", "1?"},
+                                      {"assistant", "<think>\nold\n</think>\n\none"},
+                                      {"user", "2?"},
+                                      {"assistant", "<think>\n\nnew\n\n</think>\n\n\ntwo"}};
+  EXPECT_EQ(*chat_pieces(ChatTemplate::kQwen3, chat),
+            (std::vector<ChatPiece>{{"<|im_start|>user\n1?<|im_end|>\n<|im_start|>assistant\n"},
+                                    {"one<|im_end|>", true},
+                                    {"\n<|im_start|>user\n2?<|im_end|>\n<|im_start|>assistant\n"},
+                                    {"<think>\nnew\n</think>\n\ntwo<|im_end|>", true},
+                                    {"\n"}}));
+  // A last answer without thoughts gets empty ones; what a tool answered is no question.
+  const std::vector<ChatMessage> tool{{"user", "1?"},
+                                      {"assistant", "call"},
+                                      {"user", "<tool_response>1</tool_response>"},
+                                      {"assistant", "one"}};
+  const auto pieces = chat_pieces(ChatTemplate::kQwen3, tool);
+  ASSERT_TRUE(pieces);
+  EXPECT_EQ((*pieces)[1].text, "call<|im_end|>");
+  EXPECT_EQ((*pieces)[3].text, "<think>\n\n</think>\n\none<|im_end|>");
+}
+
 TEST(ChatTemplate, PiecesAreCutAroundAnswers) {
   const std::vector<ChatMessage> chat{
       {"user", "Hi"}, {"assistant", "Yes?"}, {"user", "Go"}, {"assistant", ""}};
@@ -91,8 +125,9 @@ TEST(ChatTemplate, PiecesAreCutAroundAnswers) {
                                     {"\n"}}));
   EXPECT_EQ(chat_pieces(ChatTemplate::kLlama3, chat)->back(), (ChatPiece{"<|eot_id|>", true}));
   // What comes before an answer is the text that a model would be asked to continue.
-  for (const auto id : {ChatTemplate::kChatml, ChatTemplate::kSmollm2, ChatTemplate::kQwen2,
-                        ChatTemplate::kQwen25, ChatTemplate::kLlama3}) {
+  for (const auto id :
+       {ChatTemplate::kChatml, ChatTemplate::kSmollm2, ChatTemplate::kQwen2, ChatTemplate::kQwen25,
+        ChatTemplate::kQwen3, ChatTemplate::kLlama3, ChatTemplate::kLlama31}) {
     std::string before;
     std::size_t answers = 0;
     const auto pieces = chat_pieces(id, chat);
@@ -122,7 +157,8 @@ TEST(ChatTemplate, RefusesWhatItDoesNotKnowByName) {
   EXPECT_FALSE(chat_pieces(ChatTemplate::kNone, user));
   EXPECT_FALSE(chat_pieces(ChatTemplate::kChatml, tool));
   for (const auto id : {ChatTemplate::kNone, ChatTemplate::kChatml, ChatTemplate::kSmollm2,
-                        ChatTemplate::kQwen2, ChatTemplate::kQwen25, ChatTemplate::kLlama3}) {
+                        ChatTemplate::kQwen2, ChatTemplate::kQwen25, ChatTemplate::kQwen3,
+                        ChatTemplate::kLlama3, ChatTemplate::kLlama31}) {
     EXPECT_EQ(*parse_template(template_name(id)), id);
   }
 }

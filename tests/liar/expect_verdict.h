@@ -12,7 +12,7 @@ namespace aftune::liar {
 
 /// The first finding of a REJECT: its check, its place, and what its message must name.
 struct Cause {
-  std::string check, place, names;
+  std::string check, place, names = {};
 };
 
 ::testing::AssertionResult accepted(const audit::Verdict& verdict);

@@ -146,7 +146,7 @@ TEST(HostileFiles, A2Safetensors) {
       {safetensors(std::string(4'000'000, '0')), "header"},
   };
   for (const auto& [bytes, names] : cases) {
-    expect_refusal([&] { return SafetensorsFile::parse(as_bytes(bytes)); }, names);
+    expect_refusal([&, &b = bytes] { return SafetensorsFile::parse(as_bytes(b)); }, names);
   }
 }
 
@@ -181,7 +181,7 @@ TEST(HostileFiles, A2Gguf) {
       {std::string("GGUF") + le32(99), "version"},
   };
   for (const auto& [bytes, names] : cases) {
-    expect_refusal([&] { return model::GgufFile::parse(as_bytes(bytes)); }, names);
+    expect_refusal([&, &b = bytes] { return model::GgufFile::parse(as_bytes(b)); }, names);
   }
 }
 
@@ -212,7 +212,7 @@ TEST(HostileFiles, A2Contract) {
       {payload + " ", "canonical"},
   };
   for (const auto& [text, names] : cases) {
-    expect_refusal([&] { return trace::Contract::parse(text); }, names);
+    expect_refusal([&, &t = text] { return trace::Contract::parse(t); }, names);
   }
   expect_refusal([&] { return trace::open_signed_contract(std::string(8U << 20, '{')); }, "");
 }
@@ -259,7 +259,7 @@ TEST(HostileFiles, A2Entries) {
       {"{\"\xC3\xA9\":1}", "entry 9"},
   };
   for (const auto& [text, names] : cases) {
-    expect_refusal([&] { return trace::decode_entry(text, 9, place); }, names);
+    expect_refusal([&, &t = text] { return trace::decode_entry(t, 9, place); }, names);
     EXPECT_FALSE(trace::is_abort(text));
   }
 }
@@ -297,7 +297,7 @@ TEST(HostileFiles, A2Notes) {
       {w.contract().origin() + "\n99999999999999999999999999\n", ""},
   };
   for (const auto& [text, names] : cases) {
-    expect_refusal([&] { return tlog::open_checkpoint(text, key); }, names);
+    expect_refusal([&, &t = text] { return tlog::open_checkpoint(t, key); }, names);
   }
 }
 

@@ -116,8 +116,9 @@ TEST(OpeningLies, ListsWithStrangeMembers) {
                        {"list", "step 1", "counted"}));
   EXPECT_TRUE(rejected(with_list(position, [](auto& list) { list["norm"] = "0x1p+2000"; }),
                        {"list", "step 1", "norm"}));
-  EXPECT_TRUE(rejected(with_list(position, [](auto& list) { list["rows"] = Json::Array{1}; }),
-                       {"list", "step 1", "1 rows"}));
+  EXPECT_TRUE(
+      rejected(with_list(position, [](Json::Object& list) { list["rows"] = Json::Array{1}; }),
+               {"list", "step 1", "1 rows"}));
   EXPECT_TRUE(rejected(with_list(position, [](auto& list) { list["clip"] = "-0x1p+0"; }),
                        {"rule", "step 1", "clip factor -1 is committed"}));
 }

@@ -151,8 +151,7 @@ Status LayerReplay::replay_block(std::uint32_t block, bool rebuilt_only) {
   }
   AFTUNE_TRY(
       const TensorMap parameters,
-      model::load_parameters(model_.folder, model::segment_parameters(llama_.config, segment),
-                             &engine_.pool()));
+      model::borrow_parameters(model_.folder, model::segment_parameters(llama_.config, segment)));
   Result<model::SegmentOutput> output = model::segment_forward(engine_, llama_, segment, parameters,
                                                                batch_, std::move(input), nullptr);
   made_.reset();
@@ -203,9 +202,9 @@ Status LayerReplay::replay_head() {
   if (x == nullptr) return ok();  // there is a finding already
   model::Segment head;
   head.heads = true;
-  AFTUNE_TRY(const TensorMap parameters,
-             model::load_parameters(model_.folder, model::segment_parameters(llama_.config, head),
-                                    &engine_.pool()));
+  AFTUNE_TRY(
+      const TensorMap parameters,
+      model::borrow_parameters(model_.folder, model::segment_parameters(llama_.config, head)));
   const std::size_t count = answer_.output.size(), width = llama_.config.hidden_size;
   const std::size_t before = answer_.prompt.size() - 1;
   std::vector<std::int32_t> chosen(count);

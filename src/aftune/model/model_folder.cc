@@ -98,6 +98,22 @@ Result<ModelFolder> open_model_folder(const Path& folder, Width width) {
   return ModelFolder{folder, config, dtype, std::move(parameters), std::move(tables)};
 }
 
+Result<TensorMap> borrow_parameters(const ModelFolder& model,
+                                    const std::vector<TensorSpec>& specs) {
+  TensorMap out;
+  for (const TensorSpec& spec : specs) {
+    AFTUNE_TRY(const TensorView* tensor, parameter_of(model, spec.name));
+    // Matrices are read by products, which take any alignment; vectors are small.
+    if (tensor->dtype == Dtype::kF32 && tensor->shape.size() > 1) {
+      out.emplace(spec.name, Tensor::borrowed(*tensor));
+    } else {
+      AFTUNE_TRY(Tensor owned, to_f32(*tensor));
+      out.emplace(spec.name, std::move(owned));
+    }
+  }
+  return out;
+}
+
 Result<TensorMap> load_as_stored(const ModelFolder& model, const std::vector<TensorSpec>& specs) {
   TensorMap out;
   for (const TensorSpec& spec : specs) {

@@ -42,6 +42,10 @@ Status check_generates(const ModelFolder& model);
 Result<TensorMap> load_parameters(const ModelFolder& model, const std::vector<TensorSpec>& specs,
                                   ThreadPool* pool = nullptr);
 
+/// The same to be read only: matrices are borrowed from the mapped file, so the folder must outlive
+/// them.
+Result<TensorMap> borrow_parameters(const ModelFolder& model, const std::vector<TensorSpec>& specs);
+
 /// The same with the file's elements as they are; the specs' dtype is not looked at.
 Result<TensorMap> load_as_stored(const ModelFolder& model, const std::vector<TensorSpec>& specs);
 

@@ -108,6 +108,25 @@ TEST(ModelFolder, ThreadsLoadWhatOneLoads) {
   }
 }
 
+TEST(ModelFolder, BorrowedMatricesAreThoseOfTheFile) {
+  const TempFolder root;
+  const auto model = open_model_folder(tiny_folder(root, "base", false));
+  ASSERT_TRUE(model);
+  const auto specs = parameter_specs(model->config);
+  const auto loaded = load_parameters(*model, specs);
+  const auto borrowed = borrow_parameters(*model, specs);
+  ASSERT_TRUE(loaded && borrowed);
+  ASSERT_EQ(borrowed->size(), specs.size());
+  for (const auto& [name, tensor] : *borrowed) {
+    EXPECT_TRUE(std::ranges::equal(tensor.bytes(), loaded->at(name).bytes())) << name;
+    EXPECT_EQ(tensor.shape(), loaded->at(name).shape()) << name;
+    const TensorView* stored = model->parameters.find(name);
+    ASSERT_NE(stored, nullptr);
+    EXPECT_EQ(tensor.bytes().data() == stored->bytes.data(), stored->shape.size() > 1) << name;
+  }
+  EXPECT_FALSE(borrow_parameters(*model, {{"none", Dtype::kF32, {1}}}));
+}
+
 TEST(ModelFolder, AMixtureOfTypesIsRefused) {
   const TempFolder root;
   const Path folder = tiny_folder(root, "base", true);

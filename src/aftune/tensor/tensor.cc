@@ -85,7 +85,14 @@ std::span<const float> TensorView::f32() const {
   return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
-void Tensor::Free::operator()(std::uint8_t* p) const { std::free(p); }
+void Tensor::Free::operator()(std::uint8_t* p) const {
+  if (!borrowed) std::free(p);
+}
+
+std::uint8_t* Tensor::writable() const {
+  AFTUNE_CHECK(!data_.get_deleter().borrowed, "a borrowed tensor is not written");
+  return data_.get();
+}
 
 Tensor Tensor::unwritten(Dtype dtype, Shape shape) {
   const auto count = element_count(shape);
@@ -112,6 +119,18 @@ Tensor Tensor::copy_of(const TensorView& view) {
   return out;
 }
 
+Tensor Tensor::borrowed(const TensorView& view) {
+  Tensor out;
+  out.dtype_ = view.dtype;
+  out.shape_ = view.shape;
+  out.count_ = element_count(view.shape).value_or(0);
+  AFTUNE_CHECK(out.count_ * element_size(view.dtype) == view.bytes.size(),
+               "a view whose bytes disagree with its shape");
+  // Never written through: writable() refuses it.
+  out.data_ = {const_cast<std::uint8_t*>(view.bytes.data()), Free{true}};
+  return out;
+}
+
 Tensor Tensor::clone() const {
   if (empty() && shape_.empty()) return {};
   return copy_of(view());
@@ -120,7 +139,7 @@ Tensor Tensor::clone() const {
 Bytes Tensor::bytes() const { return {data_.get(), count_ * element_size(dtype_)}; }
 
 std::span<std::uint8_t> Tensor::mutable_bytes() {
-  return {data_.get(), count_ * element_size(dtype_)};
+  return {writable(), count_ * element_size(dtype_)};
 }
 
 std::span<const float> Tensor::f32() const {
@@ -130,11 +149,11 @@ std::span<const float> Tensor::f32() const {
 
 std::span<float> Tensor::f32() {
   AFTUNE_CHECK(dtype_ == Dtype::kF32, "f32() of a tensor of another dtype");
-  return {reinterpret_cast<float*>(data_.get()), count_};
+  return {reinterpret_cast<float*>(writable()), count_};
 }
 
 void Tensor::clear() {
-  if (count_ > 0) std::memset(data_.get(), 0, count_ * element_size(dtype_));
+  if (count_ > 0) std::memset(writable(), 0, count_ * element_size(dtype_));
 }
 
 Result<Tensor> to_f32(const TensorView& view) {

@@ -41,7 +41,8 @@ struct TensorView {
   [[nodiscard]] std::span<const float> f32() const;
 };
 
-/// Owns 64-byte aligned elements. Moves, does not copy silently: see clone().
+/// Owns 64-byte aligned elements, or borrows some to be read. Moves, does not copy silently: see
+/// clone().
 class Tensor {
  public:
   Tensor() = default;
@@ -53,6 +54,9 @@ class Tensor {
   static Tensor unwritten(Dtype dtype, Shape shape);
   /// A copy of `view`.
   static Tensor copy_of(const TensorView& view);
+  /// The very bytes of `view`, which must outlive it; aligned as they are. To be read only: what
+  /// would let them be written stops the process.
+  static Tensor borrowed(const TensorView& view);
 
   /// What was moved from is empty.
   Tensor(Tensor&& other) noexcept
@@ -89,8 +93,12 @@ class Tensor {
 
  private:
   struct Free {
+    Free() : borrowed(false) {}
+    explicit Free(bool is_borrowed) : borrowed(is_borrowed) {}
+    bool borrowed;
     void operator()(std::uint8_t* p) const;
   };
+  [[nodiscard]] std::uint8_t* writable() const;
   Dtype dtype_ = Dtype::kF32;
   Shape shape_;
   std::uint64_t count_ = 0;

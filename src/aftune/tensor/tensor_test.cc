@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "aftune/base/endian.h"
 
@@ -72,6 +73,23 @@ TEST(Tensor, CloneIsApartFromItsOrigin) {
   EXPECT_TRUE(Tensor().clone().empty());
 }
 
+TEST(Tensor, BorrowedIsTheVeryBytes) {
+  const Tensor owner = [] {
+    Tensor out = Tensor::zeros({2, 3});
+    out.data()[5] = 7.0F;
+    return out;
+  }();
+  Tensor tensor = Tensor::borrowed(owner.view());
+  EXPECT_EQ(std::as_const(tensor).data(), owner.data());
+  EXPECT_EQ(tensor.shape(), owner.shape());
+  const Tensor moved = std::move(tensor);
+  EXPECT_EQ(moved.f32()[5], 7.0F);
+  EXPECT_NE(moved.clone().data(), owner.data());
+  tensor = Tensor::zeros({1});
+  tensor.data()[0] = 1.0F;  // owns again, and may be written
+  EXPECT_EQ(owner.f32()[0], 0.0F);
+}
+
 TEST(Tensor, MovedFromIsEmpty) {
   Tensor tensor = Tensor::zeros({2});
   Tensor taken = std::move(tensor);
@@ -93,6 +111,10 @@ TEST(TensorDeathTest, BrokenCallersAreStopped) {
   EXPECT_DEATH((void)Tensor(Dtype::kF16, {2}).f32(), "another dtype");
   const std::uint8_t three[3] = {};
   EXPECT_DEATH((void)Tensor::copy_of({Dtype::kF32, {1}, three}), "disagree");
+  EXPECT_DEATH((void)Tensor::borrowed({Dtype::kF32, {1}, three}), "disagree");
+  Tensor borrowed = Tensor::borrowed({Dtype::kU8, {3}, three});
+  EXPECT_DEATH((void)borrowed.mutable_bytes(), "not written");
+  EXPECT_DEATH(borrowed.clear(), "not written");
 }
 
 TensorView view_of(Dtype dtype, const ByteBuffer& bytes) {

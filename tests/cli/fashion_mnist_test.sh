@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: fashion_mnist_test.sh PROGRAM
 #
-# examples/fashion-mnist/run.sh for two steps on made-up images, and what the program refuses.
+# examples/fashion-mnist/run.sh for two steps on made-up images, adapters beside what it delivers, and
+# what the program refuses.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 AFTUNE=$(realpath "${1:?}")
@@ -42,6 +43,30 @@ grep -q '^ACCEPT' "$here/out" || { cat "$here/out" >&2; fail "no ACCEPT"; }
 grep -qE '^accuracy [0-9.]+ %: [0-9]+ of 20 images$' "$here/out" || fail "no accuracy"
 cd "$here/f"
 [[ -f run/model/preprocessor_config.json ]] || fail "no preprocessor_config.json was delivered"
+
+sed 's/^model: .*/model: run\/model/; s/client\.secret/lora.secret/' job.yaml >lora.yaml
+echo 'lora: {r: 2, lora_alpha: 4, target_modules: all-linear, modules_to_save: [classifier]}' >>lora.yaml
+lora() {
+  "$AFTUNE" contract draft -c lora.yaml -o lora.json
+  for side in client provider; do
+    "$AFTUNE" contract sign lora.json --role "$side" --key "keys/$side.key"
+  done
+  "$AFTUNE" train lora.json --run lora-run --key keys/provider.key --model run/model \
+    --data train.jsonl --eval-data t10k.jsonl
+  "$AFTUNE" audit lora.json --run lora-run --all --delivered lora-run/model
+  "$AFTUNE" merge run/model lora-run/model merged
+  "$AFTUNE" evaluate run/model lora.json --adapter lora-run/model --data t10k.jsonl
+}
+lora >"$here/out" 2>&1 || { cat "$here/out" >&2; fail "adapters failed"; }
+grep -q '^ACCEPT' "$here/out" || { cat "$here/out" >&2; fail "adapters: no ACCEPT"; }
+loss=$(sed -n 's/^loss \([0-9.]*\) over 20 images$/\1/p' "$here/out")
+[[ $loss ]] || { cat "$here/out" >&2; fail "adapters: no loss"; }
+last=$(sed -n 's/.*"eval_loss":"\{0,1\}\([0-9.]*\).*/\1/p' lora-run/metrics.jsonl | tail -n 1)
+[[ $last == "$loss" ]] || fail "adapters: the run's last loss is $last, the model's $loss"
+beside=$("$AFTUNE" classify run/model t10k.jsonl --adapter lora-run/model --each)
+[[ $beside == "$("$AFTUNE" classify merged t10k.jsonl --each)" ]] || fail "merged classifies otherwise"
+[[ $beside != "$("$AFTUNE" classify run/model t10k.jsonl --each)" ]] ||
+  echo "the adapter changed no class" >&2
 
 refused() {  # refused WORDS COMMAND...
   local words=$1 status=0

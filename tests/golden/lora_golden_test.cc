@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adapters against PEFT in PyTorch, fp64: a small random Llama, made by make_lora_golden.py.
+// Adapters against PEFT in PyTorch, fp64: a small random Llama and image classifiers, made by
+// make_lora_golden.py and make_vision_lora_golden.py.
 #include <gtest/gtest.h>
 
 #include "aftune/base/must_testing.h"
 #include "aftune/codec/json.h"
 #include "aftune/model/adapter_folder.h"
+#include "aftune/model/import.h"
+#include "aftune/model/temp_folder_testing.h"
 #include "aftune/train/no_observer.h"
 #include "golden/parity_run.h"
 
@@ -25,21 +28,41 @@ TensorMap read_tensors(const SafetensorsFile& file) {
   return out;
 }
 
+using Steps = std::vector<std::vector<model::MicroBatch>>;
+
 /// Three steps from the adapter that PEFT wrote.
 struct Trained {
-  explicit Trained(const Path& from) : folder(from) {
-    const Path base_folder = golden_folder("lora") / "base";
-    config = must(model::parse_hf_config(read_json(base_folder / "config.json")));
-    base = read_tensors(must(SafetensorsFile::open(base_folder / "model.safetensors")));
+  Trained(const Path& base_folder, const Path& from) : folder(from) {
+    const model::testing::TempFolder root;
+    if (base_folder.parent_path().filename() == "vision") {
+      must(model::import_hf(base_folder, root / "imported"));
+      Model model = must(load_model(root / "imported"));
+      config = model.llama.config;
+      table = std::move(model.llama.inv_freq);
+      base = std::move(model.parameters);
+    } else {
+      config = must(model::parse_hf_config(read_json(base_folder / "config.json")));
+      table = model::make_inv_freq(config);
+      base = read_tensors(must(SafetensorsFile::open(base_folder / "model.safetensors")));
+    }
     adapter = must(model::open_adapter_folder(folder / "adapter", config));
     golden = read_json(folder / "golden.json");
   }
 
-  Outcome run(const numerics::Engine& engine, std::uint32_t layers_per_block) const {
+  Steps steps() const {
     const auto expected = must(SafetensorsFile::open(folder / "expected.safetensors"));
+    if (config.vision) return must(read_image_steps(expected, config, 100));
     const Batches batches = must(read_batches(expected));
+    Steps out;
+    for (std::size_t step = 0; step < batches.tokens.size(); ++step) {
+      out.push_back({batch_of(batches, step)});
+    }
+    return out;
+  }
+
+  Outcome run(const numerics::Engine& engine, std::uint32_t layers_per_block) const {
     const Job job = must(read_job(golden));
-    const model::Llama llama{config, model::make_inv_freq(config), adapter.lora, {}};
+    const model::Llama llama{config, table.clone(), adapter.lora, {}};
     const auto partition = model::make_partition(config, layers_per_block);
     std::vector<train::BlockState> states = first_states(job, partition);
     std::vector<train::BlockStep> blocks;
@@ -48,10 +71,10 @@ struct Trained {
     }
     Outcome out;
     train::NoObserver nobody;
-    for (std::size_t step = 0; step < batches.tokens.size(); ++step) {
-      const std::vector<model::MicroBatch> micro = {batch_of(batches, step)};
-      if (step == 0) out.logits = logits_of(engine, llama, micro.front());
-      const auto done = must(train::run_step(job.spec, step, partition, micro, blocks, nobody));
+    const Steps all = steps();
+    for (std::size_t step = 0; step < all.size(); ++step) {
+      if (step == 0) out.logits = logits_of(engine, llama, all.front().front());
+      const auto done = must(train::run_step(job.spec, step, partition, all[step], blocks, nobody));
       out.losses.push_back(done.loss());
       if (step > 0) continue;
       for (const auto& block : blocks) {
@@ -102,25 +125,37 @@ struct Trained {
 
   Path folder;
   model::LlamaConfig config;
+  Tensor table;
   TensorMap base;
   model::AdapterFolder adapter;
   codec::Json golden;
 };
 
-/// Every linear layer and saved modules, or the head among others.
-class LoraGolden : public ::testing::TestWithParam<const char*> {
+/// An adapter and its base.
+struct Place {
+  const char* name;
+  const char* base;
+};
+
+/// Every linear layer and saved modules, or the head among others; every linear layer of image
+/// classifiers.
+class LoraGolden : public ::testing::TestWithParam<Place> {
  protected:
   /// The error that bf16 has of this, times `share`.
   [[nodiscard]] double bound(const char* what, double share) const {
     return share * *trained_.golden.find("errors")->find("bf16")->find(what)->real();
   }
   Tensor expected(const std::string& name) const { return must(to_f32(*file_.find(name))); }
-  const Trained trained_{golden_folder(GetParam())};
+  const Trained trained_{golden_folder(GetParam().base), golden_folder(GetParam().name)};
   const SafetensorsFile file_ =
       must(SafetensorsFile::open(trained_.folder / "expected.safetensors"));
 };
-INSTANTIATE_TEST_SUITE_P(Folders, LoraGolden, ::testing::Values("lora", "lora_head"),
-                         [](const auto& p) { return std::string(p.param); });
+INSTANTIATE_TEST_SUITE_P(
+    Folders, LoraGolden,
+    ::testing::Values(Place{"lora", "lora/base"}, Place{"lora_head", "lora/base"},
+                      Place{"vision_lora/vit", "vision/vit"},
+                      Place{"vision_lora/dinov2_swiglu", "vision/dinov2_swiglu"}),
+    [](const auto& p) { return Path(p.param.name).filename().string(); });
 
 TEST_P(LoraGolden, LogitsLossesGradientsAndStepsAreCloserThanBf16) {
   ThreadPool pool(1);

@@ -32,6 +32,9 @@ trace::AdapterSpec on(std::vector<std::string> targets, double dropout = 0,
   return {{2, 4, dropout, false, std::move(targets), std::move(saved)}, std::nullopt};
 }
 
+/// Of a decoder.
+std::vector<std::string> all_linear() { return model::linear_modules({}); }
+
 const World& grid() { return world(adapted(fine(), on({"q_proj", "v_proj"}))); }
 
 Lies once(std::uint64_t step, std::function<void(States&)> change) {
@@ -59,7 +62,7 @@ TEST(AdapterRuns, HonestOnesAreAccepted) {
   secret.base_public = secret.weights_disclosed = false;
   trace::AdapterSpec rslora = on({"o_proj"}, 0.5);
   rslora.lora.rslora = true;
-  const std::vector<std::string> all = model::linear_modules();
+  const std::vector<std::string> all = all_linear();
   const std::pair<const char*, Terms> variants[] = {
       {"q and v, one layer a block", adapted(fine(), on({"q_proj", "v_proj"}))},
       {"all linear layers, tied, ragged", adapted(ragged, on(all, 0.125))},
@@ -86,7 +89,7 @@ Terms on_base(Dtype dtype, Terms terms) {
 }
 
 TEST(NarrowBases, HonestRunsAreAccepted) {
-  Terms rounded = adapted(fine(tied()), on(model::linear_modules(), 0.125));
+  Terms rounded = adapted(fine(tied()), on(all_linear(), 0.125));
   rounded.change = [change = rounded.change](trace::Contract& c) {
     change(c);
     c.dtypes.boundary = Dtype::kBF16;
@@ -136,7 +139,7 @@ TEST(NarrowBases, AProviderWhoRoundsABaseThatIsNotNarrowIsRejected) {
 }
 
 TEST(AdapterRuns, RecordedOnOneMachineAreAcceptedOnAnother) {
-  const World& w = world(adapted(fine(tied()), on(model::linear_modules(), 0.25)));
+  const World& w = world(adapted(fine(tied()), on(all_linear(), 0.25)));
   const trace::RunFolder run{fresh_path("lora")};
   const auto isas = numerics::available_isas();
   {
@@ -181,7 +184,8 @@ TEST(AdapterLies, T22AFrozenWeightAmongTheDelivered) {
   adapter.tensors.emplace("base_model.model.model.layers.0.self_attn.o_proj.weight",
                           std::move(extra));
   std::filesystem::remove_all(run.delivered());
-  must(model::write_adapter_folder(run.delivered(), adapter.lora, adapter.tensors));
+  must(model::write_adapter_folder(run.delivered(), adapter.lora, grid().contract().architecture,
+                                   adapter.tensors));
   EXPECT_TRUE(rejected_without_replay(
       grid().audit_blocks(run, {}),
       {"delivery", "delivered folder", "adapter_model.safetensors has 17 tensors"}));
@@ -289,7 +293,8 @@ TEST(AdapterLies, DeliveredConfigurationOtherThanAgreed) {
   const auto run = grid().copy_of_honest_run();
   model::LoraSpec other = grid().contract().adapter->lora;
   other.alpha = 400;
-  replace(run.delivered() / "adapter_config.json", model::adapter_config(other));
+  replace(run.delivered() / "adapter_config.json",
+          model::adapter_config(other, grid().contract().architecture));
   EXPECT_TRUE(rejected_without_replay(grid().audit_blocks(run, {}),
                                       {"delivery", "delivered folder", "adapter_config.json"}));
   // And bound by the close.

@@ -82,6 +82,7 @@ Path image_model(const Terms& terms, const Path& folder) {
   config.vision = model::VisionConfig{8, 4, 2, true, gated ? 3U : 0U, gated};
   model::derive_vision_members(config);
   must(model::make_random_model(config, terms.model_seed, preprocessor, folder));
+  if (terms.base_dtype) model::testing::set_dtype(folder, *terms.base_dtype);
   return folder;
 }
 

@@ -3,9 +3,12 @@
 // accepted, and lies about what they have of their own are found.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "aftune/attack/gallery_run.h"
 #include "aftune/codec/json.h"
 #include "aftune/image/image_row.h"
+#include "aftune/model/adapter_folder.h"
 #include "expect_verdict.h"
 #include "lying_provider.h"
 
@@ -41,6 +44,50 @@ TEST_P(EachVisionRun, IsRebuiltFromSparseStatesAndEdges) {
   terms.state_interval = 2;
   terms.edge_interval = 2;
   EXPECT_TRUE(accepted(world(terms).audit_all(world(terms).honest_run())));
+}
+
+Terms adapted(Terms terms, trace::AdapterSpec spec) {
+  terms.change = [spec](trace::Contract& c) { c.adapter = spec; };
+  return terms;
+}
+
+TEST_P(EachVisionRun, WithAdaptersIsAcceptedInAllBlocks) {
+  const std::vector<std::string> linear =
+      model::linear_modules(world(of_family(GetParam())).contract().architecture);
+  Terms sparse = of_family(GetParam());
+  sparse.layers_per_block = 1;
+  sparse.steps_per_block = 1;
+  sparse.state_interval = 2;
+  sparse.edge_interval = 2;
+  Terms narrow = fine(of_family(GetParam()));
+  narrow.base_dtype = Dtype::kBF16;
+  const std::pair<const char*, Terms> variants[] = {
+      {"queries and values, classifier saved",
+       adapted(fine(of_family(GetParam())),
+               {{2, 4, 0, false, {"q_proj", "v_proj"}, {"classifier"}}, std::nullopt})},
+      {"all linear layers, rebuilt, dropout",
+       adapted(sparse, {{2, 4, 0.25, true, linear, {"classifier", "layernorm"}}, std::nullopt})},
+      {"a narrow base",
+       adapted(narrow, {{3, 6, 0.125, false, {"o_proj"}, {"classifier"}}, std::nullopt})},
+  };
+  for (const auto& [name, terms] : variants) {
+    const World& w = world(terms);
+    const trace::RunFolder run = w.honest_run();
+    // An audit replays what was trained, and would accept that nothing was.
+    const auto delivered =
+        must(model::open_adapter_folder(run.delivered(), w.contract().architecture));
+    for (const auto& [tensor_name, tensor] : delivered.tensors) {
+      const auto values = tensor.f32();
+      EXPECT_TRUE(std::any_of(values.begin(), values.end(), [](float v) { return v != 0; }))
+          << name << " " << tensor_name;
+    }
+    for (const numerics::Isa isa : numerics::available_isas()) {
+      ThreadPool pool(2);
+      const auto machine = must(numerics::Engine::create(isa, pool));
+      EXPECT_TRUE(accepted(must(audit::audit_run(w.all_blocks(run), machine))))
+          << name << " " << numerics::isa_name(isa);
+    }
+  }
 }
 
 TEST(VisionRuns, T10AnotherPixelIsFound) {
@@ -126,8 +173,30 @@ TEST(VisionRuns, AContractOfImagesHasNoText) {
   EXPECT_NE(got.error().what.find("text"), std::string::npos) << got.error().what;
 }
 
-TEST(VisionRuns, NoLieOfTheGalleryPasses) {
-  const World& w = world(of_family(Family::kVit));
+TEST(VisionRuns, T22AFrozenScaleEditedBesideAdaptersIsFound) {
+  const World& w = world(adapted(fine(of_family(Family::kDinov2)),
+                                 {{2, 4, 0, false, {"q_proj"}, {"classifier"}}, std::nullopt}));
+  Lies lies;
+  lies.before_step = [](std::uint64_t step, States& states) {
+    if (step != 1) return;
+    auto frozen = std::make_shared<TensorMap>();
+    for (const auto& [name, tensor] : *states[1].frozen) frozen->emplace(name, tensor.clone());
+    frozen->at("dinov2.encoder.layer.1.layer_scale1.lambda1").f32()[0] += 1;
+    states[1].frozen = frozen;
+  };
+  EXPECT_TRUE(rejected(caught(w, lies), {"activation", "layer block 1, step block 0", "edge 2"}));
+}
+
+class EachVisionGallery : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(VisionRuns, EachVisionGallery, ::testing::Values("whole", "adapters"),
+                         [](const auto& p) { return std::string(p.param); });
+
+TEST_P(EachVisionGallery, NoLiePasses) {
+  const bool whole = GetParam() == std::string_view("whole");
+  const Terms vit = of_family(Family::kVit);
+  const World& w = world(
+      whole ? vit
+            : adapted(vit, {{2, 4, 0, false, {"q_proj", "v_proj"}, {"classifier"}}, std::nullopt}));
   const Path work = fresh_path("gallery");
   std::filesystem::create_directory(work);
   const auto report = must(attack::run_gallery(

@@ -234,7 +234,7 @@ TEST(ModelPlan, EverythingCounts) {
 TEST(ModelPlan, ANarrowBaseOfLlamasEightBillionFitsIntoItsFile) {
   ModelPlanJob lora = job();
   lora.architecture = config_of(kLlama31);
-  lora.lora = model::LoraSpec{16, 32, 0, false, model::linear_modules(), {}};
+  lora.lora = model::LoraSpec{16, 32, 0, false, model::linear_modules(lora.architecture), {}};
   lora.dtypes.frozen = Dtype::kBF16;
   EXPECT_EQ(plan_memory(lora).frozen, 2.0 * 8030261248);
   EXPECT_EQ(plan_storage(lora).model, 2.0 * 8030261248);

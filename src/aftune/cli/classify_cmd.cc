@@ -7,18 +7,17 @@
 #include <iostream>
 #include <memory>
 
+#include "aftune/cli/adapted_model.h"
 #include "aftune/cli/commands.h"
 #include "aftune/cli/machine.h"
 #include "aftune/cli/value_checks.h"
-#include "aftune/model/model_folder.h"
-#include "aftune/model/segment_function.h"
 #include "aftune/train/image_batches.h"
 
 namespace aftune::cli {
 namespace {
 
 struct Args {
-  std::string folder, data;
+  std::string folder, data, adapter;
   std::uint64_t batch = 64, limit = 0;
   bool each = false;
   MachineArgs machine;
@@ -42,27 +41,24 @@ void count_batch(const Tensor& logits, const model::MicroBatch& batch, bool each
 
 Result<Count> classify(const Args& args) {
   AFTUNE_TRY(const Machine machine, make_machine(args.machine));
-  AFTUNE_TRY(const model::ModelFolder folder, model::open_model_folder(args.folder));
-  if (!folder.config.vision) {
+  AFTUNE_TRY(const AdaptedModel model, open_adapted_model(args.folder, args.adapter));
+  const model::LlamaConfig& config = model.llama.config;
+  if (!config.vision) {
     return Error{Code::kUnsupported, fmt::format("{} is a {}: it classifies no images", args.folder,
-                                                 model::traits_of(folder.config.family).name)};
+                                                 model::traits_of(config.family).name)};
   }
-  const std::string table = model::table_spec(folder.config).name;
-  const model::Llama llama{folder.config, Tensor::copy_of(*folder.tables.find(table))};
-  AFTUNE_TRY(const TensorMap parameters,
-             model::load_parameters(folder, model::parameter_specs(folder.config)));
   AFTUNE_TRY(const text::Dataset data, text::Dataset::load(args.data));
   const std::uint64_t rows =
       args.limit == 0 ? data.row_count() : std::min(args.limit, data.row_count());
   Count count;
   while (count.images < rows) {
     model::MicroBatch batch;
-    batch.sequence = folder.config.max_positions;
+    batch.sequence = config.max_positions;
     for (std::uint64_t row = count.images; row < rows && batch.rows < args.batch; ++row) {
-      AFTUNE_TRY(train::append_image(folder.config, data, row, batch).in(args.data));
+      AFTUNE_TRY(train::append_image(config, data, row, batch).in(args.data));
     }
     AFTUNE_TRY(const Tensor logits,
-               model::forward_logits(machine.engine, llama, parameters, batch));
+               model::forward_logits(machine.engine, model.llama, model.view(), batch));
     count_batch(logits, batch, args.each, count);
   }
   return count;
@@ -83,9 +79,12 @@ Exit run_classify(const Args& args) {
 Command add_classify(CLI::App& app) {
   auto args = std::make_shared<Args>();
   auto* cmd = app.add_subcommand("classify", "Count how many images a model puts into their class");
-  cmd->footer("Example:\n  aftune classify run/model test.jsonl");
+  cmd->footer(
+      "Examples:\n  aftune classify run/model test.jsonl\n"
+      "  aftune classify base test.jsonl --adapter run/model");
   cmd->add_option("folder", args->folder, "Model folder")->required();
   cmd->add_option("data", args->data, "Image data set, as `aftune images` makes it")->required();
+  cmd->add_option("--adapter", args->adapter, "Adapter folder to put beside the model");
   cmd->add_option("--batch", args->batch, "Images at a time; changes no bit")
       ->check(CLI::Range(1, 65536));
   cmd->add_option("--limit", args->limit, "Only the first so many")->check(check_whole_number);

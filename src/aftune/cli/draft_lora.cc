@@ -15,22 +15,16 @@ namespace {
 // What PEFT takes for a key that is absent.
 constexpr std::uint64_t kRank = 8;
 constexpr double kAlpha = 8;
-const std::vector<std::string>& usual_targets() {
-  static const std::vector<std::string> names = {"q_proj", "v_proj"};
-  return names;
-}
 
-Result<std::vector<std::string>> targets(JobReader& lora, std::vector<std::string>& notes) {
-  if (!lora.has("target_modules")) {
-    notes.push_back(fmt::format("lora.target_modules: {}", fmt::join(usual_targets(), ", ")));
-    return usual_targets();
-  }
+Result<std::vector<std::string>> targets(JobReader& lora, const model::LlamaConfig& config,
+                                         std::vector<std::string>& notes) {
+  const auto noted = [&notes](std::vector<std::string> names) {
+    notes.push_back(fmt::format("lora.target_modules: {}", fmt::join(names, ", ")));
+    return names;
+  };
+  if (!lora.has("target_modules")) return noted(model::kUsualTargets);
   if (const auto word = lora.text("target_modules")) {
-    if (*word == "all-linear") {
-      notes.push_back(
-          fmt::format("lora.target_modules: {}", fmt::join(model::linear_modules(), ", ")));
-      return model::linear_modules();
-    }
+    if (*word == "all-linear") return noted(model::linear_modules(config));
     return Error{Code::kInvalidInput, fmt::format("{} is \"{}\", needs all-linear or a list",
                                                   lora.where("target_modules"), *word)};
   }
@@ -79,7 +73,7 @@ Status draft_lora(JobReader& job, const Path& folder, const std::optional<Digest
   AFTUNE_TRY(spec.lora.rslora, lora.boolean_or("use_rslora", false));
   if (!lora.has("r")) notes.push_back(fmt::format("lora.r: {}", kRank));
   if (!lora.has("lora_alpha")) notes.push_back(fmt::format("lora.lora_alpha: {}", kAlpha));
-  AFTUNE_TRY(spec.lora.target_modules, targets(lora, notes));
+  AFTUNE_TRY(spec.lora.target_modules, targets(lora, contract.architecture, notes));
   if (lora.has("modules_to_save")) {
     AFTUNE_TRY(spec.lora.modules_to_save, lora.texts("modules_to_save"));
     std::sort(spec.lora.modules_to_save.begin(), spec.lora.modules_to_save.end());

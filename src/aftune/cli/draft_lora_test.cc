@@ -67,7 +67,7 @@ TEST_F(DraftLoraTest, WhatIsAbsentIsPeftsAndIsTold) {
 
 TEST_F(DraftLoraTest, AllLinearIsSpelledOut) {
   ASSERT_TRUE(draft("lora: {r: 2, lora_alpha: 2, target_modules: all-linear}\n"));
-  EXPECT_EQ(lora().target_modules, model::linear_modules());
+  EXPECT_EQ(lora().target_modules, model::linear_modules(contract_.architecture));
   EXPECT_EQ(notes_.front(),
             "lora.target_modules: down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj");
 }
@@ -105,7 +105,7 @@ TEST_F(DraftLoraTest, AFolderIsBoundByItsRoot) {
     digests[spec.name] = crypto::blake3(made.bytes());
     tensors.emplace(spec.name, made.clone());
   }
-  must(model::write_adapter_folder(folder_ / "first", lora(), tensors));
+  must(model::write_adapter_folder(folder_ / "first", lora(), contract_.architecture, tensors));
   const Digest root = trace::adapter_root(digests, contract_, std::nullopt);
   ASSERT_TRUE(draft("lora: {r: 2, lora_alpha: 4, target_modules: [k_proj], initial: first}\n"));
   EXPECT_EQ(contract_.adapter->initial, root);

@@ -7,11 +7,10 @@
 #include <iostream>
 #include <memory>
 
+#include "aftune/cli/adapted_model.h"
 #include "aftune/cli/commands.h"
 #include "aftune/cli/contract_file.h"
 #include "aftune/cli/machine.h"
-#include "aftune/model/adapter_folder.h"
-#include "aftune/model/model_folder.h"
 #include "aftune/trace/held_out.h"
 
 namespace aftune::cli {
@@ -22,54 +21,43 @@ struct Args {
   MachineArgs machine;
 };
 
-/// The parameters that a model computes with, and its adapter's if it has one.
-struct Loaded {
-  model::Llama llama;
-  TensorMap base, adapter;
-
-  [[nodiscard]] model::ParameterView view() const {
-    return llama.lora ? model::ParameterView(adapter, &base) : model::ParameterView(base);
-  }
+struct Evaluated {
+  train::Evaluation result;
+  bool images = false;
 };
 
-Result<Loaded> load(const Args& args) {
-  AFTUNE_TRY(const model::ModelFolder folder, model::open_model_folder(args.model));
-  AFTUNE_TRY(model::check_generates(folder));
-  Loaded out{{folder.config, Tensor::copy_of(*folder.tables.find(model::kInvFreqName))}, {}, {}};
-  for (const auto& [name, tensor] : folder.parameters.tensors()) {
-    out.base.emplace(name, Tensor::copy_of(tensor));
-  }
-  if (args.adapter.empty()) return out;
-  AFTUNE_TRY(model::AdapterFolder adapter, model::open_adapter_folder(args.adapter, folder.config));
-  out.llama.lora = adapter.lora;
-  out.adapter = std::move(adapter.tensors);
-  return out;
-}
-
-Result<train::Evaluation> evaluate(const Args& args) {
+Result<Evaluated> evaluate(const Args& args) {
   AFTUNE_TRY(const trace::SignedContract contract, load_signed_contract(args.contract));
   AFTUNE_TRY(const Machine machine, make_machine(args.machine));
-  AFTUNE_TRY(const Loaded loaded, load(args));
+  AFTUNE_TRY(const AdaptedModel loaded, open_adapted_model(args.model, args.adapter));
   const model::LlamaConfig& config = loaded.llama.config;
   if (!(config == contract.contract.architecture)) {
     return Error{Code::kInvalidInput,
                  fmt::format("{} is of another architecture than the contract's", args.model)};
   }
-  AFTUNE_TRY(const text::Tokenizer tokenizer,
-             text::Tokenizer::load(Path(args.model) / "tokenizer.json"));
+  std::optional<text::Tokenizer> tokenizer;
+  if (!config.vision) {
+    AFTUNE_TRY(tokenizer, text::Tokenizer::load(Path(args.model) / "tokenizer.json"));
+  }
   AFTUNE_TRY(const trace::HeldOut held_out,
-             trace::HeldOut::open(contract.contract, args.data, tokenizer));
+             trace::HeldOut::open(contract.contract, args.data, tokenizer ? &*tokenizer : nullptr));
   const model::Partition partition = model::make_partition(config, config.layer_count);
-  return train::evaluate(machine.engine, loaded.llama, partition,
-                         std::vector<model::ParameterView>(partition.block_count, loaded.view()),
-                         held_out.samples());
+  const std::vector<model::ParameterView> blocks(partition.block_count, loaded.view());
+  AFTUNE_TRY(const train::Evaluation result,
+             train::evaluate(machine.engine, loaded.llama, partition, blocks, held_out.samples()));
+  return Evaluated{result, config.vision.has_value()};
 }
 
 Exit run_evaluate(const Args& args) {
   const auto done = evaluate(args);
   if (!done) return report("evaluate", done.error());
-  std::cout << fmt::format("loss {:.6f} over {} tokens, perplexity {:.3f}\n", done->loss,
-                           done->counted, std::exp(done->loss));
+  const auto& [loss, counted] = done->result;
+  if (done->images) {
+    std::cout << fmt::format("loss {:.6f} over {} images\n", loss, counted);
+  } else {
+    std::cout << fmt::format("loss {:.6f} over {} tokens, perplexity {:.3f}\n", loss, counted,
+                             std::exp(loss));
+  }
   return Exit::kOk;
 }
 

@@ -69,8 +69,10 @@ Result<std::optional<model::LoraSpec>> lora_of(const ModelPlanArgs& args,
   out.alpha = 8;  // changes no size
   out.target_modules = args.target_modules;
   out.modules_to_save = args.modules_to_save;
-  if (out.target_modules.empty()) out.target_modules = {"q_proj", "v_proj"};
-  if (out.target_modules.front() == "all-linear") out.target_modules = model::linear_modules();
+  if (out.target_modules.empty()) out.target_modules = model::kUsualTargets;
+  if (out.target_modules.front() == "all-linear") {
+    out.target_modules = model::linear_modules(config);
+  }
   std::sort(out.target_modules.begin(), out.target_modules.end());
   std::sort(out.modules_to_save.begin(), out.modules_to_save.end());
   AFTUNE_TRY(model::check_lora(out, config).in("--lora-r"));

@@ -3,6 +3,7 @@
 // of operations: docs/formats/lora.md, "Arithmetic".
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "aftune/base/result.h"
@@ -12,6 +13,8 @@
 namespace aftune::model {
 
 struct Gradients;
+struct Llama;
+struct MicroBatch;
 struct SegmentCall;
 
 /// How the adapters of one forward or backward are applied. The mask's place is each target's own.
@@ -20,7 +23,13 @@ struct AdapterRule {
   numerics::DropoutMask dropout;
 };
 
-/// y += scaling B A drop(x), if `weight` is a target. Errors: kNonFinite, naming A or B.
+/// That of training, with dropout; none for a model without adapters.
+std::optional<AdapterRule> adapter_rule(const Llama& model, const MicroBatch& batch);
+/// The same rule for answers: nothing is dropped.
+std::optional<AdapterRule> without_dropout(std::optional<AdapterRule> rule);
+
+/// y += scaling B A drop(x), if `weight` is a target, or for each of two that it is. Errors:
+/// kNonFinite, naming A or B.
 Status add_adapter(const SegmentCall& call, const std::string& weight, const Tensor& x, Tensor& y);
 
 /// Writes or adds the gradients of A and B, and adds to dx. Errors: as add_adapter.

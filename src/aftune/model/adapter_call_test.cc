@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "aftune/model/adapted_model_testing.h"
 #include "aftune/model/adapter_folder.h"
 #include "aftune/model/lora.h"
 #include "aftune/model/segment_call.h"
@@ -13,62 +14,32 @@
 namespace aftune::model {
 namespace {
 
+using testing::chained;
 using testing::Embeddings;
+using testing::error_of;
 using testing::TestEngine;
 
 /// All that can be: an untied head too, unless it is saved as a whole.
 std::vector<std::string> all_targets(Embeddings embeddings, const std::vector<std::string>& saved) {
-  std::vector<std::string> out = linear_modules();
+  std::vector<std::string> out = linear_modules({});
   const bool is_saved = std::find(saved.begin(), saved.end(), kHeadModule) != saved.end();
   if (embeddings == Embeddings::kUntied && !is_saved) out.emplace_back(kHeadModule);
   std::sort(out.begin(), out.end());
   return out;
 }
 
-/// A tiny model with adapters on every linear layer, B away from zero.
-struct Adapted {
+/// A tiny model with adapters on every linear layer.
+struct Adapted : testing::AdaptedModel {
   explicit Adapted(Embeddings embeddings, double dropout = 0,
                    const std::vector<std::string>& saved = {})
-      : llama(testing::make_llama(testing::tiny_config(2, embeddings))),
-        base(testing::random_parameters(llama.config, 3)),
-        batch(testing::random_batch(llama.config, 2, 6, 4)) {
-    llama.lora = LoraSpec{3, 6, dropout, false, all_targets(embeddings, saved), saved};
-    llama.dropout_key = {5, 6};
-    std::mt19937 random(9);
-    for (const TensorSpec& spec : trained_specs(llama.config, llama.lora)) {
-      Tensor tensor = Tensor::zeros(spec.shape);
-      if (const auto from = base_name(spec.name); !from.empty()) {
-        tensor = base.find(from)->second.clone();
-      } else {
-        for (float& value : tensor.f32()) value = 0.3F * testing::uniform(random);
-      }
-      trained.emplace(spec.name, std::move(tensor));
-    }
-    for (const TensorSpec& spec : frozen_specs(llama.config, llama.lora)) {
-      frozen.emplace(spec.name, base.find(spec.name)->second.clone());
-    }
-  }
+      : Adapted(testing::make_llama(testing::tiny_config(2, embeddings)),
+                {3, 6, dropout, false, all_targets(embeddings, saved), saved}) {}
 
-  [[nodiscard]] ParameterView view() const { return {trained, &frozen}; }
-
-  Result<testing::ModelGradients> gradients(const numerics::Engine& engine,
-                                            std::uint32_t layers_per_block = 1) const {
-    testing::ModelGradients out;
-    out.gradients = testing::zeros_like(trained);
-    const Partition partition = make_partition(llama.config, layers_per_block);
-    AFTUNE_TRY(testing::add_gradients(engine, llama, partition, view(), batch, out));
-    return out;
-  }
-
-  void clear_b() {
-    for (auto& [name, tensor] : trained) {
-      if (name.ends_with(".lora_B.weight")) tensor.clear();
-    }
-  }
-
-  Llama llama;
-  TensorMap base, trained, frozen;
-  MicroBatch batch;
+ private:
+  Adapted(Llama model, LoraSpec spec)
+      : AdaptedModel({model.config, model.inv_freq.clone()},
+                     testing::random_parameters(model.config, 3),
+                     testing::random_batch(model.config, 2, 6, 4), std::move(spec)) {}
 };
 
 double norm(std::span<const float> values) {
@@ -77,43 +48,13 @@ double norm(std::span<const float> values) {
   return std::sqrt(sum);
 }
 
-/// The size of a - b against that of b.
-double error_of(std::span<const float> a, const std::vector<double>& b) {
-  double difference = 0, size = 0;
-  for (std::size_t i = 0; i < b.size(); ++i) {
-    difference += (a[i] - b[i]) * (a[i] - b[i]);
-    size += b[i] * b[i];
-  }
-  return std::sqrt(difference / size);
-}
-
-/// scaling B^T G or scaling G A^T, in fp64.
-std::vector<double> chained(const Tensor& g, const Tensor& other, bool of_a, double scaling) {
-  const std::size_t outputs = g.shape()[0], inputs = g.shape()[1];
-  const std::size_t rank = of_a ? other.shape()[1] : other.shape()[0];
-  std::vector<double> out(rank * (of_a ? inputs : outputs));
-  for (std::size_t n = 0; n < outputs; ++n) {
-    for (std::size_t k = 0; k < inputs; ++k) {
-      const double term = scaling * g.data()[n * inputs + k];
-      for (std::size_t j = 0; j < rank; ++j) {
-        if (of_a) {
-          out[j * inputs + k] += term * other.data()[n * rank + j];
-        } else {
-          out[n * rank + j] += term * other.data()[j * inputs + k];
-        }
-      }
-    }
-  }
-  return out;
-}
-
 TEST(Adapters, WithBZeroChangeNoBitOfTheForwardPass) {
   TestEngine engine;
   for (const Embeddings embeddings : {Embeddings::kTied, Embeddings::kUntied}) {
     Adapted adapted(embeddings);
     adapted.clear_b();
     const auto got = adapted.gradients(engine);
-    const Llama plain = testing::make_llama(adapted.llama.config);
+    const Llama plain = adapted.plain();
     const auto expected = testing::model_gradients(engine, plain, 1, adapted.base, adapted.batch);
     ASSERT_TRUE(got && expected);
     EXPECT_EQ(got->loss, expected->loss);
@@ -130,7 +71,7 @@ TEST(Adapters, GradientsAreThoseOfTheMergedModelByTheChainRule) {
     const Adapted adapted(embeddings);
     const auto got = adapted.gradients(engine);
     ASSERT_TRUE(got) << got.error().what;
-    const Llama plain = testing::make_llama(adapted.llama.config);
+    const Llama plain = adapted.plain();
     TensorMap merged = testing::clone(adapted.base);
     merge_into(merged, {*adapted.llama.lora, testing::clone(adapted.trained)});
     const auto whole = testing::model_gradients(engine, plain, 1, merged, adapted.batch);
@@ -167,7 +108,7 @@ TEST(Adapters, SavedModulesHaveTheGradientsOfFullTraining) {
   Adapted adapted(Embeddings::kUntied, 0, {"embed_tokens", "input_layernorm", "lm_head", "norm"});
   adapted.clear_b();
   const auto got = adapted.gradients(engine);
-  const Llama plain = testing::make_llama(adapted.llama.config);
+  const Llama plain = adapted.plain();
   const auto whole = testing::model_gradients(engine, plain, 1, adapted.base, adapted.batch);
   ASSERT_TRUE(got && whole);
   std::size_t saved = 0;

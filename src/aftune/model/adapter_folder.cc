@@ -8,6 +8,7 @@
 
 #include "aftune/base/log_line.h"
 #include "aftune/model/new_model.h"
+#include "aftune/model/peft_names.h"
 #include "aftune/model/staged_folder.h"
 
 namespace aftune::model {
@@ -117,18 +118,18 @@ Json plain_number(double value) {
   return whole ? Json(static_cast<std::int64_t>(value)) : Json(value);
 }
 
-/// w + scaling B A, in fp64.
-void add_product(const Tensor& a, const Tensor& b, float scaling, Tensor& w) {
+/// w + scaling B A, in fp64, from row `first` of w on.
+void add_product(const Tensor& a, const Tensor& b, float scaling, std::size_t first, Tensor& w) {
   const std::size_t rank = a.shape()[0], width = a.shape()[1];
   std::vector<double> sums(width);
-  for (std::size_t n = 0; n < w.shape()[0]; ++n) {
+  for (std::size_t n = 0; n < b.shape()[0]; ++n) {
     std::fill(sums.begin(), sums.end(), 0.0);
     for (std::size_t j = 0; j < rank; ++j) {
       const double factor = b.data()[n * rank + j];
       const float* row = a.data() + j * width;
       for (std::size_t k = 0; k < width; ++k) sums[k] += factor * static_cast<double>(row[k]);
     }
-    float* out = w.data() + n * width;
+    float* out = w.data() + (first + n) * width;
     for (std::size_t k = 0; k < width; ++k) {
       out[k] =
           static_cast<float>(static_cast<double>(out[k]) + static_cast<double>(scaling) * sums[k]);
@@ -138,7 +139,7 @@ void add_product(const Tensor& a, const Tensor& b, float scaling, Tensor& w) {
 
 }  // namespace
 
-std::string adapter_config(const LoraSpec& lora) {
+std::string adapter_config(const LoraSpec& lora, const LlamaConfig& base) {
   Json::Array targets, saved;
   for (const std::string& name : lora.target_modules) targets.emplace_back(name);
   for (const std::string& name : lora.modules_to_save) {
@@ -159,7 +160,8 @@ std::string adapter_config(const LoraSpec& lora) {
   out["r"] = lora.rank;
   out["revision"] = Json();
   out["target_modules"] = std::move(targets);
-  out["task_type"] = "CAUSAL_LM";
+  out["task_type"] = Json();
+  if (!base.vision) out["task_type"] = "CAUSAL_LM";
   out["use_dora"] = false;
   out["use_rslora"] = lora.rslora;
   return codec::pretty_json(out);
@@ -189,22 +191,26 @@ Result<AdapterFolder> open_adapter_folder(const Path& folder, const LlamaConfig&
   return out;
 }
 
-Status write_adapter_folder(const Path& folder, const LoraSpec& lora, const TensorMap& tensors) {
+Status write_adapter_folder(const Path& folder, const LoraSpec& lora, const LlamaConfig& base,
+                            const TensorMap& tensors) {
   AFTUNE_TRY(StagedFolder staged, StagedFolder::create(folder));
   AFTUNE_TRY(staged.write_tensors(kAdapterWeights, named_tensors(tensors)));
-  AFTUNE_TRY(staged.write(kAdapterConfig, as_bytes(adapter_config(lora))));
+  AFTUNE_TRY(staged.write(kAdapterConfig, as_bytes(adapter_config(lora, base))));
   return std::move(staged).commit();
 }
 
 void merge_into(TensorMap& base, const AdapterFolder& adapter) {
   const float scaling = lora_scaling(adapter.lora);
   for (auto& [name, tensor] : base) {
-    const auto saved = adapter.tensors.find(std::string(kPeftPrefix) + name);
+    const auto saved = adapter.tensors.find(saved_name(name));
     if (saved != adapter.tensors.end()) tensor = saved->second.clone();
     if (!name.ends_with(".weight")) continue;
-    const auto a = adapter.tensors.find(lora_a_name(name));
-    if (a == adapter.tensors.end()) continue;
-    add_product(a->second, adapter.tensors.find(lora_b_name(name))->second, scaling, tensor);
+    for (const PeftModule& module : peft_modules(name, tensor.shape()[0])) {
+      const auto a = adapter.tensors.find(lora_a_name(module.weight));
+      if (a == adapter.tensors.end()) continue;
+      const Tensor& b = adapter.tensors.find(lora_b_name(module.weight))->second;
+      add_product(a->second, b, scaling, module.first_row, tensor);
+    }
   }
 }
 

@@ -19,15 +19,16 @@ struct AdapterFolder {
 };
 
 /// The bytes of adapter_config.json.
-std::string adapter_config(const LoraSpec& lora);
+std::string adapter_config(const LoraSpec& lora, const LlamaConfig& base);
 
 /// What PEFT wrote, or write_adapter_folder.
 /// Errors: kNotFound, kUnavailable; kInvalidInput or kUnsupported naming file and member or tensor.
 Result<AdapterFolder> open_adapter_folder(const Path& folder, const LlamaConfig& config);
 
-/// `folder` must not exist or be empty. Requires: the tensors are those of `lora`.
+/// `folder` must not exist or be empty. Requires: the tensors are those of `lora` for this base.
 /// Errors: kInvalidInput, kUnavailable.
-Status write_adapter_folder(const Path& folder, const LoraSpec& lora, const TensorMap& tensors);
+Status write_adapter_folder(const Path& folder, const LoraSpec& lora, const LlamaConfig& base,
+                            const TensorMap& tensors);
 
 /// Puts the adapter into its base's parameters. Requires: exactly those.
 void merge_into(TensorMap& base, const AdapterFolder& adapter);

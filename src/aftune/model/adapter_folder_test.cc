@@ -105,17 +105,17 @@ TEST(AdapterFolder, ReadsBackWhatItWrites) {
   for (const LoraSpec& lora : {spec(), rslora}) {
     const TempFolder temp;
     const TensorMap tensors = tensors_of(lora);
-    ASSERT_TRUE(write_adapter_folder(temp.path() / "out", lora, tensors));
+    ASSERT_TRUE(write_adapter_folder(temp.path() / "out", lora, config(), tensors));
     const auto back = open_adapter_folder(temp.path() / "out", config());
     ASSERT_TRUE(back) << back.error().what;
     EXPECT_EQ(back->lora, lora);
     EXPECT_EQ(testing::first_difference(back->tensors, tensors), "");
-    EXPECT_FALSE(write_adapter_folder(temp.path() / "out", lora, tensors)) << "not empty";
+    EXPECT_FALSE(write_adapter_folder(temp.path() / "out", lora, config(), tensors)) << "not empty";
   }
 }
 
 TEST(AdapterFolder, ConfigurationHasOneText) {
-  EXPECT_EQ(adapter_config(spec()), R"({
+  EXPECT_EQ(adapter_config(spec(), config()), R"({
   "base_model_name_or_path": null,
   "bias": "none",
   "fan_in_fan_out": false,

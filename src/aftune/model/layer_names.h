@@ -20,10 +20,11 @@ inline std::string head_weight(const LlamaConfig& config) {
   return config.tied_embeddings ? kEmbedding : "lm_head.weight";
 }
 
-/// The number of the layer that a parameter of any family belongs to, or nothing.
+/// The number of the layer that a parameter of any family belongs to, by its name in a file or in
+/// PEFT, or nothing.
 inline std::optional<std::uint32_t> layer_of(std::string_view name) {
   for (const std::string_view prefix :
-       {"model.layers.", "vit.encoder.layer.", "dinov2.encoder.layer."}) {
+       {"model.layers.", "vit.encoder.layer.", "vit.layers.", "dinov2.encoder.layer."}) {
     if (!name.starts_with(prefix)) continue;
     std::uint32_t layer = 0;
     name.remove_prefix(prefix.size());

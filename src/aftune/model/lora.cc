@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "aftune/base/check.h"
 #include "aftune/base/log_line.h"
+#include "aftune/model/layer_names.h"
+#include "aftune/model/peft_names.h"
 #include "aftune/numerics/philox.h"
 
 namespace aftune::model {
@@ -19,10 +21,12 @@ constexpr std::uint32_t kMaxRank = 4096;
 constexpr std::string_view kWeight = ".weight";
 constexpr std::string_view kLoraA = ".lora_A.weight";
 constexpr std::string_view kLoraB = ".lora_B.weight";
-constexpr std::string_view kLayers = "model.layers.";
-// In the order of their places.
-constexpr std::string_view kPlaces[] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
-                                        "gate_proj", "up_proj", "down_proj"};
+// Of a layer, in the order of their places.
+constexpr std::string_view kGated[] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                       "gate_proj", "up_proj", "down_proj"};
+constexpr std::string_view kPlain[] = {"q_proj", "k_proj", "v_proj", "o_proj", "fc1", "fc2"};
+// PEFT's module has others inside, or there is none of this name.
+constexpr std::string_view kNotOne[] = {"embeddings", "weights_in"};
 // The head's, which is of no layer: above all of theirs.
 constexpr std::uint32_t kHeadPlace = std::numeric_limits<std::uint32_t>::max();
 
@@ -30,10 +34,15 @@ std::string_view without_suffix(std::string_view name, std::string_view suffix) 
   return name.substr(0, name.size() - suffix.size());
 }
 
-/// "q_proj" of "model.layers.0.self_attn.q_proj.weight".
-std::string_view module_of(std::string_view parameter) {
-  const std::string_view path = parameter.substr(0, parameter.rfind('.'));
+/// "q_proj" of "model.layers.0.self_attn.q_proj.weight", as PEFT names it.
+std::string_view module_of(std::string_view name) {
+  const std::string_view path = name.substr(0, name.rfind('.'));
   return path.substr(path.rfind('.') + 1);
+}
+
+bool is_saved(const LoraSpec& lora, const TensorSpec& base) {
+  return std::binary_search(lora.modules_to_save.begin(), lora.modules_to_save.end(),
+                            module_of(in_peft(base.name)), std::less<>());
 }
 
 bool contains(const std::vector<std::string>& list, std::string_view name) {
@@ -59,17 +68,18 @@ Status check_head_target(const LoraSpec& lora, const LlamaConfig& config) {
   if (lora.target_modules.size() > 1) return ok();
   return Error{Code::kUnsupported,
                fmt::format("target_modules: {} alone, needs at least one of {} beside it",
-                           kHeadModule, fmt::join(linear_modules(), ", "))};
+                           kHeadModule, fmt::join(linear_modules(config), ", "))};
 }
 
 Status check_targets(const LoraSpec& lora, const LlamaConfig& config) {
   if (lora.target_modules.empty()) return invalid_input("target_modules is empty");
   AFTUNE_TRY(check_ascending("target_modules", lora.target_modules));
+  std::vector<std::string> known = linear_modules(config);
+  if (!config.vision) known.emplace_back(kHeadModule);
   for (const std::string& name : lora.target_modules) {
-    if (contains(linear_modules(), name) || name == kHeadModule) continue;
-    return Error{Code::kUnsupported,
-                 fmt::format("target_modules: \"{}\" is none of {}, {}", printable(name),
-                             fmt::join(linear_modules(), ", "), kHeadModule)};
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return Error{Code::kUnsupported, fmt::format("target_modules: \"{}\" is none of {}",
+                                                 printable(name), fmt::join(known, ", "))};
   }
   return contains(lora.target_modules, kHeadModule) ? check_head_target(lora, config) : ok();
 }
@@ -82,11 +92,16 @@ Status check_saved(const LoraSpec& lora, const LlamaConfig& config) {
       return Error{Code::kUnsupported,
                    fmt::format("modules_to_save: {} of a model with tied embeddings", name)};
     }
+    if (config.vision &&
+        std::find(std::begin(kNotOne), std::end(kNotOne), name) != std::end(kNotOne)) {
+      return Error{Code::kUnsupported,
+                   fmt::format("modules_to_save: {}, which is more than one module", name)};
+    }
     if (contains(lora.target_modules, name)) {
       return invalid_input(fmt::format("modules_to_save: {} is a target, too", name));
     }
     const bool known = std::any_of(specs.begin(), specs.end(), [&](const TensorSpec& spec) {
-      return module_of(spec.name) == name;
+      return module_of(in_peft(spec.name)) == name;
     });
     if (!known) {
       return invalid_input(
@@ -98,17 +113,15 @@ Status check_saved(const LoraSpec& lora, const LlamaConfig& config) {
 
 }  // namespace
 
-const std::vector<std::string>& linear_modules() {
-  static const std::vector<std::string> names = {"down_proj", "gate_proj", "k_proj", "o_proj",
-                                                 "q_proj",    "up_proj",   "v_proj"};
-  return names;
+std::vector<std::string> linear_modules(const LlamaConfig& config) {
+  const bool gated = !config.vision || config.vision->swiglu;
+  const auto names = gated ? std::span<const std::string_view>(kGated) : std::span(kPlain);
+  std::vector<std::string> out(names.begin(), names.end());
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
 Status check_lora(const LoraSpec& lora, const LlamaConfig& config) {
-  if (config.vision) {
-    return Error{Code::kUnsupported, fmt::format("adapters of family {}, supported are decoders",
-                                                 traits_of(config.family).name)};
-  }
   if (lora.rank < 1 || lora.rank > kMaxRank) {
     return invalid_input(fmt::format("rank {} is outside 1 to {}", lora.rank, kMaxRank));
   }
@@ -138,16 +151,22 @@ std::string lora_b_name(std::string_view weight) {
   return fmt::format("{}{}{}", kPeftPrefix, without_suffix(weight, kWeight), kLoraB);
 }
 
+std::string saved_name(std::string_view parameter) {
+  return std::string(kPeftPrefix) + in_peft(parameter);
+}
+
 std::uint32_t lora_place(std::string_view weight) {
-  if (module_of(weight) == kHeadModule) return kHeadPlace;
-  AFTUNE_CHECK(weight.starts_with(kLayers), weight);
-  std::uint32_t layer = 0;
-  const std::string_view rest = weight.substr(kLayers.size());
-  std::from_chars(rest.data(), rest.data() + rest.size(), layer);
-  const auto* module = std::find(std::begin(kPlaces), std::end(kPlaces), module_of(weight));
-  AFTUNE_CHECK(module != std::end(kPlaces), weight);
-  return static_cast<std::uint32_t>(std::size(kPlaces)) * layer +
-         static_cast<std::uint32_t>(module - std::begin(kPlaces));
+  const std::string_view module = module_of(weight);
+  if (module == kHeadModule) return kHeadPlace;
+  const std::optional<std::uint32_t> layer = layer_of(weight);
+  AFTUNE_CHECK(layer.has_value(), weight);
+  const auto index_in = [module](std::span<const std::string_view> names) {
+    return std::find(names.begin(), names.end(), module) - names.begin();
+  };
+  const auto plain = index_in(kPlain);
+  const auto index = plain < std::ssize(kPlain) ? plain : index_in(kGated);
+  AFTUNE_CHECK(index < std::ssize(kGated), weight);
+  return static_cast<std::uint32_t>(std::size(kGated)) * *layer + static_cast<std::uint32_t>(index);
 }
 
 std::vector<TensorSpec> trained_specs(const LlamaConfig& config,
@@ -156,13 +175,14 @@ std::vector<TensorSpec> trained_specs(const LlamaConfig& config,
   if (!lora) return specs;
   std::vector<TensorSpec> out;
   for (const TensorSpec& spec : specs) {
-    const std::string_view module = module_of(spec.name);
-    if (contains(lora->modules_to_save, module)) {
-      out.push_back({std::string(kPeftPrefix) + spec.name, spec.dtype, spec.shape});
+    if (is_saved(*lora, spec)) out.push_back({saved_name(spec.name), spec.dtype, spec.shape});
+    if (spec.shape.size() != 2 || !spec.name.ends_with(kWeight)) continue;
+    for (const PeftModule& module : peft_modules(spec.name, spec.shape[0])) {
+      if (!contains(lora->target_modules, module_of(module.weight))) continue;
+      const std::uint64_t rows = module.half ? spec.shape[0] / 2 : spec.shape[0];
+      out.push_back({lora_a_name(module.weight), spec.dtype, {lora->rank, spec.shape[1]}});
+      out.push_back({lora_b_name(module.weight), spec.dtype, {rows, lora->rank}});
     }
-    if (!contains(lora->target_modules, module) || !spec.name.ends_with(kWeight)) continue;
-    out.push_back({lora_a_name(spec.name), spec.dtype, {lora->rank, spec.shape[1]}});
-    out.push_back({lora_b_name(spec.name), spec.dtype, {spec.shape[0], lora->rank}});
   }
   std::sort(out.begin(), out.end(),
             [](const TensorSpec& a, const TensorSpec& b) { return a.name < b.name; });
@@ -173,16 +193,14 @@ std::vector<TensorSpec> frozen_specs(const LlamaConfig& config,
                                      const std::optional<LoraSpec>& lora) {
   if (!lora) return {};
   std::vector<TensorSpec> specs = parameter_specs(config);
-  std::erase_if(specs, [&](const TensorSpec& spec) {
-    return contains(lora->modules_to_save, module_of(spec.name));
-  });
+  std::erase_if(specs, [&](const TensorSpec& spec) { return is_saved(*lora, spec); });
   return specs;
 }
 
-std::string_view base_name(std::string_view trained) {
-  if (!trained.starts_with(kPeftPrefix)) return trained;
+std::string base_name(std::string_view trained) {
+  if (!trained.starts_with(kPeftPrefix)) return std::string(trained);
   if (trained.ends_with(kLoraA) || trained.ends_with(kLoraB)) return {};
-  return trained.substr(kPeftPrefix.size());
+  return from_peft(trained.substr(kPeftPrefix.size()));
 }
 
 Tensor first_adapter(const TensorSpec& spec, const PhiloxKey& key) {

@@ -28,10 +28,12 @@ struct LoraSpec {
   friend bool operator==(const LoraSpec&, const LoraSpec&) = default;
 };
 
-/// The layers' linear modules, ascending: what PEFT's "all-linear" means. An adapter can stand
-/// beside each of them, and beside kHeadModule.
-const std::vector<std::string>& linear_modules();
+/// The layers' linear modules, as PEFT names them, ascending: what "all-linear" means. An adapter
+/// can stand beside each of them, and beside a decoder's kHeadModule.
+std::vector<std::string> linear_modules(const LlamaConfig& config);
 inline constexpr const char* kHeadModule = "lm_head";
+/// Where nobody says, as PEFT has it.
+inline const std::vector<std::string> kUsualTargets = {"q_proj", "v_proj"};
 
 /// Errors: kInvalidInput or kUnsupported, beginning with the member's name.
 Status check_lora(const LoraSpec& lora, const LlamaConfig& config);
@@ -41,12 +43,14 @@ float lora_scaling(const LoraSpec& lora);
 
 /// Before the base's names in those of an adapter folder.
 inline constexpr std::string_view kPeftPrefix = "base_model.model.";
-/// Names of a target's two tensors, from the name of its weight.
+/// Names of a target's two tensors, from the name of its weight in PEFT (peft_names.h).
 std::string lora_a_name(std::string_view weight);
 std::string lora_b_name(std::string_view weight);
-
-/// "Place" of the target with this weight. Requires: the weight of a target.
+/// "Place" of the target with this weight. Requires: the weight of a target, as above.
 std::uint32_t lora_place(std::string_view weight);
+
+/// The name of a base's parameter where it is trained as a whole.
+std::string saved_name(std::string_view parameter);
 
 /// What is trained, ascending by name: adapters and saved modules, or all parameters without
 /// `lora`.
@@ -56,7 +60,7 @@ std::vector<TensorSpec> trained_specs(const LlamaConfig& config,
 std::vector<TensorSpec> frozen_specs(const LlamaConfig& config,
                                      const std::optional<LoraSpec>& lora);
 /// The base's name of a trained tensor that starts as the base's, or empty for one of an adapter.
-std::string_view base_name(std::string_view trained);
+std::string base_name(std::string_view trained);
 
 /// A or B as an adapter starts, by its full name. Requires: base_name(spec.name) is empty.
 Tensor first_adapter(const TensorSpec& spec, const PhiloxKey& key);

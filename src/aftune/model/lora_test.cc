@@ -7,7 +7,7 @@
 #include <cmath>
 #include <set>
 
-#include "aftune/model/tiny_llama_testing.h"
+#include "aftune/model/tiny_vision_testing.h"
 #include "aftune/numerics/philox.h"
 
 namespace aftune::model {
@@ -64,7 +64,7 @@ TEST(Lora, FrozenIsWhatNoSavedModuleReplaces) {
   EXPECT_FALSE(all.contains("model.layers.1.input_layernorm.weight"));
   EXPECT_TRUE(all.contains("model.layers.1.self_attn.q_proj.weight"));
   for (const std::string& name : names_of(trained_specs(config, lora))) {
-    if (const auto base = base_name(name); !base.empty()) all.insert(std::string(base));
+    if (const auto base = base_name(name); !base.empty()) all.insert(base);
   }
   const auto whole = names_of(parameter_specs(config));
   EXPECT_EQ(std::vector<std::string>(all.begin(), all.end()), whole);
@@ -78,7 +78,7 @@ TEST(Lora, WithoutAdaptersAllIsTrained) {
 
 TEST(Lora, EachTensorBelongsToTheBlockOfItsBase) {
   const LlamaConfig config = tiny_config(3, Embeddings::kUntied);
-  const LoraSpec lora = spec_of(linear_modules(), {"embed_tokens", "lm_head", "norm"});
+  const LoraSpec lora = spec_of(linear_modules(config), {"embed_tokens", "lm_head", "norm"});
   const Partition partition = make_partition(config, 1);
   std::vector<std::string> all;
   for (std::uint32_t block = 0; block < partition.block_count; ++block) {
@@ -152,6 +152,61 @@ TEST(Lora, WhatCannotBeComputedIsRefusedByName) {
   }
   EXPECT_TRUE(
       check_lora(spec_of({"q_proj"}, {"lm_head", "norm"}), tiny_config(1, Embeddings::kUntied)));
+}
+
+TEST(Lora, ImageClassifiersHaveTargetsOfTheirFamily) {
+  const std::vector<std::string> gated = linear_modules(tiny_config(1, Embeddings::kTied));
+  const std::vector<std::string> plain = {"fc1", "fc2", "k_proj", "o_proj", "q_proj", "v_proj"};
+  const std::string vit = "vit.layers.1.", dino = "dinov2.encoder.layer.1.";
+  const struct {
+    LlamaConfig config;
+    std::vector<std::string> linear;
+    std::vector<std::pair<std::string, std::uint32_t>> places;
+  } cases[] = {
+      {testing::tiny_vision_config(Family::kVit, 2),
+       plain,
+       {{vit + "attention.q_proj.weight", 7}, {vit + "mlp.fc2.weight", 12}}},
+      {testing::tiny_vision_config(Family::kDinov2, 2),
+       plain,
+       {{dino + "attention.o_proj.weight", 10}, {dino + "mlp.fc1.weight", 11}}},
+      {testing::tiny_vision_config(Family::kDinov2, 2, true),
+       gated,
+       {{dino + "mlp.gate_proj.weight", 11},
+        {dino + "mlp.up_proj.weight", 12},
+        {dino + "mlp.down_proj.weight", 13}}},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(linear_modules(c.config), c.linear);
+    const LoraSpec lora = spec_of(c.linear, {"classifier", "layernorm"});
+    EXPECT_TRUE(check_lora(lora, c.config));
+    const auto specs = trained_specs(c.config, lora);
+    EXPECT_EQ(specs.size(), 2 * 2 * c.linear.size() + 4U);
+    const auto names = names_of(specs);
+    for (const auto& [weight, place] : c.places) {
+      EXPECT_EQ(lora_place(weight), place) << weight;
+      EXPECT_TRUE(std::binary_search(names.begin(), names.end(), lora_b_name(weight))) << weight;
+    }
+    EXPECT_EQ(std::count(names.begin(), names.end(), "base_model.model.classifier.bias"), 1);
+    const auto refused = [&](const LoraSpec& bad, std::string_view what) {
+      const Status checked = check_lora(bad, c.config);
+      ASSERT_FALSE(checked) << what;
+      EXPECT_NE(checked.error().what.find(what), std::string::npos) << checked.error().what;
+    };
+    refused(spec_of({"query"}), "target_modules: \"query\" is none of ");
+    refused(spec_of({"lm_head", "q_proj"}), "target_modules: \"lm_head\" is none of");
+    refused(spec_of({"classifier"}), "target_modules: \"classifier\" is none of");
+    refused(spec_of({"projection"}), "target_modules: \"projection\" is none of");
+    refused(spec_of({"q_proj"}, {"embeddings"}), "embeddings, which is more than one module");
+    refused(spec_of({"q_proj"}, {"norm"}), "the model has no module \"norm\"");
+    refused(spec_of({"q_proj"}, {"query"}), "the model has no module \"query\"");
+  }
+  const LlamaConfig swiglu = testing::tiny_vision_config(Family::kDinov2, 1, true);
+  EXPECT_FALSE(check_lora(spec_of({"fc1"}), swiglu));
+  EXPECT_FALSE(check_lora(spec_of({"q_proj"}, {"weights_in"}), swiglu));
+  EXPECT_FALSE(check_lora(spec_of({"q_proj"}, {"gate_proj"}), swiglu));
+  EXPECT_TRUE(check_lora(spec_of({"q_proj"}, {"down_proj"}), swiglu));
+  EXPECT_FALSE(check_lora(spec_of({"gate_proj"}), testing::tiny_vision_config(Family::kVit, 1)));
+  EXPECT_FALSE(check_lora(spec_of({"fc1"}), tiny_config(1, Embeddings::kTied)));
 }
 
 TEST(FirstAdapter, FollowsTheRule) {

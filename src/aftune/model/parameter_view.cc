@@ -16,7 +16,7 @@ const Tensor* ParameterView::find(std::string_view name) const {
   if (frozen_ == nullptr) return find_trained(name);
   const auto found = frozen_->find(name);
   if (found != frozen_->end()) return &found->second;
-  return find_trained(std::string(kPeftPrefix) + std::string(name));
+  return find_trained(saved_name(name));
 }
 
 }  // namespace aftune::model

@@ -12,7 +12,7 @@ namespace aftune::model {
 class ParameterView {
  public:
   /// Without `frozen` all parameters are in training, under the base's names. Implicit: a plain
-  /// model is its parameters.
+  /// model is its parameters. Requires: nothing frozen that is trained (frozen_specs()).
   ParameterView(const TensorMap& trained, const TensorMap* frozen = nullptr)
       : trained_(&trained), frozen_(frozen) {}
 

@@ -53,7 +53,7 @@ const Tensor& SegmentCall::parameter(std::string_view name) const {
 
 Tensor* SegmentCall::gradient(std::string_view name, const Gradients& gradients) const {
   if (!parameters.has_frozen()) return &gradients.of(name);
-  const std::string trained = std::string(kPeftPrefix) + std::string(name);
+  const std::string trained = saved_name(name);
   return parameters.find_trained(trained) == nullptr ? nullptr : &gradients.of(trained);
 }
 

@@ -81,6 +81,10 @@ struct SegmentCall {
   void norm_grad(const std::string& weight, const Tensor& x, const Tensor& dy, Tensor& dx,
                  numerics::Store store, const Gradients& gradients) const;
 
+  /// The gradient of a tensor, cleared where it is written; that of a frozen one goes to `unused`.
+  [[nodiscard]] Tensor& gradient_or(const std::string& weight, const Gradients& gradients,
+                                    Tensor& unused) const;
+
   /// The norm of each head of each row.
   [[nodiscard]] Tensor norm_heads(const std::string& weight, const Tensor& x) const;
   /// Turns dy into dx; writes or adds to the weight's gradient.
@@ -88,9 +92,6 @@ struct SegmentCall {
                        const Gradients& gradients) const;
 
  private:
-  /// The gradient of a vector, cleared where it is written; that of a frozen one goes to `unused`.
-  [[nodiscard]] Tensor& gradient_or(const std::string& weight, const Gradients& gradients,
-                                    Tensor& unused) const;
   /// Null if the weight has no bias.
   [[nodiscard]] const Tensor* bias(const std::string& weight) const;
   [[nodiscard]] numerics::ConstMatrix heads(const Tensor& x) const;

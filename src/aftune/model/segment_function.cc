@@ -46,20 +46,17 @@ struct RotaryTables {
 
 SegmentCall make_call(const numerics::Engine& engine, const Llama& model,
                       const ParameterView& parameters, const MicroBatch& batch,
-                      const RotaryTables& tables, const AdapterRule* adapters) {
-  return {engine,     model.config, parameters, batch.rows,         batch.sequence,
-          tables.cos, tables.sin,   adapters,   batch.document_ends};
-}
-
-/// With dropout: the rule of training.
-std::optional<AdapterRule> adapter_rule(const Llama& model, const MicroBatch& batch) {
-  if (!model.lora) return std::nullopt;
-  return AdapterRule{lora_scaling(*model.lora),
-                     {model.dropout_key, batch.index, 0, batch.step, model.lora->dropout}};
-}
-
-const AdapterRule* pointer_to(const std::optional<AdapterRule>& rule) {
-  return rule ? &*rule : nullptr;
+                      const RotaryTables& tables, const std::optional<AdapterRule>& rule) {
+  AFTUNE_CHECK(rule.has_value() == parameters.has_frozen(), "adapters, or none, by both");
+  return {engine,
+          model.config,
+          parameters,
+          batch.rows,
+          batch.sequence,
+          tables.cos,
+          tables.sin,
+          rule ? &*rule : nullptr,
+          batch.document_ends};
 }
 
 Error outside(const char* what, const MicroBatch& batch, std::size_t index, std::int32_t id,
@@ -178,7 +175,7 @@ Result<SegmentOutput> segment_forward(const numerics::Engine& engine, const Llam
   check_batch(batch);
   RotaryTables tables(model, batch.sequence, batch.document_ends);
   const std::optional<AdapterRule> rule = adapter_rule(model, batch);
-  const SegmentCall call = make_call(engine, model, parameters, batch, tables, pointer_to(rule));
+  const SegmentCall call = make_call(engine, model, parameters, batch, tables, rule);
   SegmentTape::State* kept = tape == nullptr ? nullptr : &tape->state();
 
   SharedTensor x = std::move(input);
@@ -219,8 +216,7 @@ Result<Tensor> segment_backward(const numerics::Engine& engine, const Llama& mod
   AFTUNE_CHECK(kept.tables.has_value() && kept.layers.size() == segment.layer_count,
                "tape of another segment");
   const std::optional<AdapterRule> rule = adapter_rule(model, batch);
-  const SegmentCall call =
-      make_call(engine, model, parameters, batch, *kept.tables, pointer_to(rule));
+  const SegmentCall call = make_call(engine, model, parameters, batch, *kept.tables, rule);
 
   const Gradients gradients{tensors, store};
   Tensor dx;
@@ -254,9 +250,8 @@ Result<Tensor> forward_logits(const numerics::Engine& engine, const Llama& model
   if (model.config.vision) return vision_logits(engine, model, parameters, batch);
   check_batch(batch);
   const RotaryTables tables(model, batch.sequence, batch.document_ends);
-  std::optional<AdapterRule> rule = adapter_rule(model, batch);
-  if (rule) rule->dropout.share = 0;
-  const SegmentCall call = make_call(engine, model, parameters, batch, tables, pointer_to(rule));
+  const std::optional<AdapterRule> rule = without_dropout(adapter_rule(model, batch));
+  const SegmentCall call = make_call(engine, model, parameters, batch, tables, rule);
   AFTUNE_TRY(Tensor x, embed(call, batch));
   for (std::uint32_t layer = 0; layer < model.config.layer_count; ++layer) {
     auto input = std::make_shared<const Tensor>(std::move(x));

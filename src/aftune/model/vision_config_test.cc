@@ -6,7 +6,6 @@
 #include <functional>
 
 #include "aftune/model/import.h"
-#include "aftune/model/lora.h"
 #include "aftune/model/model_folder.h"
 #include "aftune/model/resample_positions.h"
 #include "aftune/model/temp_folder_testing.h"
@@ -169,14 +168,6 @@ TEST(VisionConfig, AFamilyAndItsPartsBelongTogether) {
     lie(config);
     EXPECT_FALSE(check_config(config));
   }
-}
-
-TEST(VisionConfig, AdaptersAreForDecoders) {
-  LoraSpec lora;
-  lora.target_modules = {"q_proj"};
-  const Status got = check_lora(lora, testing::tiny_vision_config(Family::kVit, 2));
-  ASSERT_FALSE(got);
-  EXPECT_EQ(got.error().what, "adapters of family vit, supported are decoders");
 }
 
 constexpr std::string_view kPreprocessor =

@@ -81,8 +81,9 @@ Status vision_embed_grad(const SegmentCall& call, const Llama& model, const Micr
     numerics::bias_grad(call.engine,
                         {dx.data() + token * width, call.rows, width, call.sequence * width}, into);
   };
-  sum_over_images(0, gradient_place(gradients, names.class_token()).f32());
-  const std::span<float> positions = gradient_place(gradients, names.positions()).f32();
+  Tensor unused;
+  sum_over_images(0, call.gradient_or(names.class_token(), gradients, unused).f32());
+  const std::span<float> positions = call.gradient_or(names.positions(), gradients, unused).f32();
   for (std::size_t s = 0; s < call.sequence; ++s) {
     sum_over_images(s, positions.subspan(s * width, width));
   }

@@ -28,10 +28,9 @@ Tensor norm(const SegmentCall& call, const std::string& name, const Tensor& x) {
 /// dx += the gradient through the norm of x.
 void norm_grad(const SegmentCall& call, const std::string& name, const Tensor& x, const Tensor& dy,
                Tensor& dx, const Gradients& gradients) {
+  const LayerNormGradients places(call, name, gradients);
   numerics::layer_norm_grad(call.engine, matrix(x), layer_norm_of(call, name), matrix(dy),
-                            matrix(dx), Store::kAdd,
-                            gradient_place(gradients, name + ".weight").f32(),
-                            gradient_place(gradients, name + ".bias").f32());
+                            matrix(dx), Store::kAdd, places.weight, places.bias);
 }
 
 /// residual + branch, the branch scaled by columns where the family has that. What the scale's
@@ -54,8 +53,9 @@ const Tensor& branch_grad(const SegmentCall& call, const std::string& scale, con
                           const Tensor& dy, Tensor& scaled, const Gradients& gradients) {
   if (call.config.family != Family::kDinov2) return dy;
   scaled = call.token_rows(call.config.hidden_size);
+  Tensor unused;
   numerics::scale_columns_grad(call.engine, matrix(branch), call.parameter(scale).f32(), matrix(dy),
-                               matrix(scaled), gradient_place(gradients, scale).f32());
+                               matrix(scaled), call.gradient_or(scale, gradients, unused).f32());
   return scaled;
 }
 
@@ -170,11 +170,10 @@ numerics::LayerNormWeights layer_norm_of(const SegmentCall& call, const std::str
           call.config.rms_norm_eps};
 }
 
-Tensor& gradient_place(const Gradients& gradients, const std::string& name) {
-  Tensor& place = gradients.of(name);
-  if (gradients.store == Store::kWrite) place.clear();
-  return place;
-}
+LayerNormGradients::LayerNormGradients(const SegmentCall& call, const std::string& name,
+                                       const Gradients& gradients)
+    : weight(call.gradient_or(name + ".weight", gradients, unused_weight).f32()),
+      bias(call.gradient_or(name + ".bias", gradients, unused_bias).f32()) {}
 
 Result<Tensor> vision_layer_forward(const SegmentCall& call, std::uint32_t layer,
                                     std::shared_ptr<const Tensor> input, VisionLayerTape* tape) {

@@ -33,7 +33,11 @@ Status vision_layer_backward(const SegmentCall& call, std::uint32_t layer, Visio
 
 /// The layer norm's weights by its name without ".weight" and ".bias".
 numerics::LayerNormWeights layer_norm_of(const SegmentCall& call, const std::string& name);
-/// The place of a gradient, cleared where it is written.
-Tensor& gradient_place(const Gradients& gradients, const std::string& name);
+/// Where the gradients of a layer norm's weights go; of frozen ones they are made and dropped.
+struct LayerNormGradients {
+  LayerNormGradients(const SegmentCall& call, const std::string& name, const Gradients& gradients);
+  Tensor unused_weight, unused_bias;
+  std::span<float> weight, bias;
+};
 
 }  // namespace aftune::model

@@ -17,10 +17,12 @@ using SharedTensor = std::shared_ptr<const Tensor>;
 using numerics::Store;
 
 SegmentCall make_call(const numerics::Engine& engine, const Llama& model,
-                      const ParameterView& parameters, const MicroBatch& batch) {
+                      const ParameterView& parameters, const MicroBatch& batch,
+                      const std::optional<AdapterRule>& rule) {
   static const Tensor nothing_rotates;
+  AFTUNE_CHECK(rule.has_value() == parameters.has_frozen(), "adapters, or none, by both");
   return {engine,         model.config,    parameters,      batch.rows,
-          batch.sequence, nothing_rotates, nothing_rotates, nullptr};
+          batch.sequence, nothing_rotates, nothing_rotates, rule ? &*rule : nullptr};
 }
 
 void check_batch(const Llama& model, const MicroBatch& batch) {
@@ -29,7 +31,6 @@ void check_batch(const Llama& model, const MicroBatch& batch) {
   AFTUNE_CHECK(batch.pixels.size() == batch.rows * model.config.vision->image_values(),
                "pixels of another shape");
   AFTUNE_CHECK(batch.targets.size() == batch.rows, "classes of another shape");
-  AFTUNE_CHECK(!model.lora, "adapters of an image classifier");
 }
 
 Status check_classes(const MicroBatch& batch, std::uint32_t classes) {
@@ -78,13 +79,13 @@ Tensor features_grad(const SegmentCall& call, const Tensor& x, const Tensor& d_f
                      const Gradients& gradients) {
   const std::size_t width = call.config.hidden_size;
   const std::string name = VisionNames(call.config).final_norm();
-  const auto d_weight = gradient_place(gradients, name + ".weight").f32();
-  const auto d_bias = gradient_place(gradients, name + ".bias").f32();
+  const LayerNormGradients places(call, name, gradients);
   if (call.config.family == Family::kVit) {
     Tensor dx = Tensor::zeros({call.rows * call.sequence, width});
-    numerics::layer_norm_grad(
-        call.engine, class_rows(call, x), layer_norm_of(call, name), matrix(d_features),
-        {dx.data(), call.rows, width, call.sequence * width}, Store::kWrite, d_weight, d_bias);
+    numerics::layer_norm_grad(call.engine, class_rows(call, x), layer_norm_of(call, name),
+                              matrix(d_features),
+                              {dx.data(), call.rows, width, call.sequence * width}, Store::kWrite,
+                              places.weight, places.bias);
     return dx;
   }
   Tensor dx = call.token_rows(width);
@@ -98,7 +99,7 @@ Tensor features_grad(const SegmentCall& call, const Tensor& x, const Tensor& d_f
     }
   }
   numerics::layer_norm_grad(call.engine, matrix(x), layer_norm_of(call, name), matrix(dx),
-                            matrix(dx), Store::kWrite, d_weight, d_bias);
+                            matrix(dx), Store::kWrite, places.weight, places.bias);
   return dx;
 }
 
@@ -142,7 +143,8 @@ Result<SegmentOutput> vision_forward(const numerics::Engine& engine, const Llama
                                      const MicroBatch& batch, SharedTensor input,
                                      VisionTape* tape) {
   check_batch(model, batch);
-  const SegmentCall call = make_call(engine, model, parameters, batch);
+  const std::optional<AdapterRule> rule = adapter_rule(model, batch);
+  const SegmentCall call = make_call(engine, model, parameters, batch, rule);
   SharedTensor x = std::move(input);
   if (segment.embeds) {
     AFTUNE_TRY(Tensor embedded, vision_embed(call, model, batch));
@@ -169,7 +171,8 @@ Result<Tensor> vision_backward(const numerics::Engine& engine, const Llama& mode
                                const MicroBatch& batch, VisionTape tape, const Tensor* d_output,
                                const Gradients& gradients) {
   AFTUNE_CHECK(tape.layers.size() == segment.layer_count, "tape of another segment");
-  const SegmentCall call = make_call(engine, model, parameters, batch);
+  const std::optional<AdapterRule> rule = adapter_rule(model, batch);
+  const SegmentCall call = make_call(engine, model, parameters, batch, rule);
   Tensor dx;
   if (segment.heads) {
     AFTUNE_TRY(dx, head_backward(call, tape, gradients));
@@ -195,7 +198,8 @@ Result<Tensor> vision_backward(const numerics::Engine& engine, const Llama& mode
 Result<Tensor> vision_logits(const numerics::Engine& engine, const Llama& model,
                              const ParameterView& parameters, const MicroBatch& batch) {
   check_batch(model, batch);
-  const SegmentCall call = make_call(engine, model, parameters, batch);
+  const std::optional<AdapterRule> rule = without_dropout(adapter_rule(model, batch));
+  const SegmentCall call = make_call(engine, model, parameters, batch, rule);
   AFTUNE_TRY(Tensor x, vision_embed(call, model, batch));
   for (std::uint32_t layer = 0; layer < model.config.layer_count; ++layer) {
     AFTUNE_TRY(x, vision_layer_forward(call, layer, std::make_shared<const Tensor>(std::move(x)),

@@ -97,7 +97,8 @@ TEST(AdapterRun, DeliversTwoFilesThatContractAndStatesImply) {
   const TinyJob& job = lora_job();
   const auto files = files_of(job.run().delivered());
   ASSERT_EQ(files.size(), 2U);
-  EXPECT_EQ(files.at("adapter_config.json"), model::adapter_config(job.contract().adapter->lora));
+  EXPECT_EQ(files.at("adapter_config.json"),
+            model::adapter_config(job.contract().adapter->lora, job.contract().architecture));
   const auto entries = job.log(job.run()).entries;
   const CloseList close = must(openings_of(job, entries).close_list());
   ASSERT_EQ(close.files.size(), 2U);
@@ -245,7 +246,8 @@ TEST(AdapterRun, AnotherFirstAdapterIsRefused) {
   auto other = must(
       model::open_adapter_folder(lora_job().run().delivered(), second.job.contract().architecture));
   other.tensors.begin()->second.f32()[0] += 1;
-  must(model::write_adapter_folder(temp / "other", other.lora, other.tensors));
+  must(model::write_adapter_folder(temp / "other", other.lora, second.job.contract().architecture,
+                                   other.tensors));
   const auto done = second.train(temp / "other");
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, Code::kCorrupt);
@@ -255,7 +257,8 @@ TEST(AdapterRun, AnotherFirstAdapterIsRefused) {
   other.lora.target_modules = {"q_proj"};
   std::erase_if(other.tensors,
                 [](const auto& one) { return one.first.find("down_proj") != std::string::npos; });
-  must(model::write_adapter_folder(temp / "smaller", other.lora, other.tensors));
+  must(model::write_adapter_folder(temp / "smaller", other.lora, second.job.contract().architecture,
+                                   other.tensors));
   const auto smaller = second.train(temp / "smaller");
   ASSERT_FALSE(smaller);
   EXPECT_NE(smaller.error().what.find("other tensors"), std::string::npos) << smaller.error().what;

@@ -117,7 +117,7 @@ Result<std::shared_ptr<const TensorMap>> AdapterStart::frozen(std::uint32_t bloc
   if (auto held = held_[block].lock()) return held;
   AFTUNE_TRY(TensorMap tensors, load(contract_->frozen(block)));
   for (auto& [name, tensor] : tensors) {
-    if (tensor.shape().size() != 1) continue;
+    if (tensor.shape().size() == 2) continue;
     AFTUNE_TRY(tensor, to_f32(tensor.view()));
   }
   auto shared = std::make_shared<const TensorMap>(std::move(tensors));
@@ -130,7 +130,7 @@ Result<TensorMap> AdapterStart::first(std::uint32_t block) const {
   std::vector<TensorSpec> base;
   for (const TensorSpec& spec : contract_->trained(block)) {
     const auto given = initial_.find(spec.name);
-    const std::string_view from = model::base_name(spec.name);
+    const std::string from = model::base_name(spec.name);
     if (given != initial_.end()) {
       out.emplace(spec.name, given->second.clone());
     } else if (from.empty()) {
@@ -142,7 +142,7 @@ Result<TensorMap> AdapterStart::first(std::uint32_t block) const {
   AFTUNE_TRY(TensorMap saved, load(base));
   for (auto& [name, tensor] : saved) {
     AFTUNE_TRY(Tensor values, to_f32(tensor.view()));
-    out.emplace(std::string(model::kPeftPrefix) + name, std::move(values));
+    out.emplace(model::saved_name(name), std::move(values));
   }
   return out;
 }

@@ -34,7 +34,7 @@ class AdapterStart {
                                    const std::optional<Digest>& salt, ThreadPool* pool = nullptr);
 
   /// The block's frozen tensors, each with the digest that the base's root was made of: matrices as
-  /// the base has them, vectors in fp32. Shared by all who hold them at one time. Errors: kCorrupt
+  /// the base has them, all else in fp32. Shared by all who hold them at one time. Errors: kCorrupt
   /// if the file has changed; those of loading.
   Result<std::shared_ptr<const TensorMap>> frozen(std::uint32_t block) const;
 

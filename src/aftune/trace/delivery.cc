@@ -33,7 +33,8 @@ Status check_folder(const std::vector<BoundFile>& files, const Path& folder) {
 Status write_delivery(const Contract& contract, const Path& base, const TensorMap& parameters,
                       const Path& folder) {
   if (!contract.adapter) return model::write_model_folder(folder, base, parameters);
-  return model::write_adapter_folder(folder, contract.adapter->lora, parameters);
+  return model::write_adapter_folder(folder, contract.adapter->lora, contract.architecture,
+                                     parameters);
 }
 
 /// Where a delivery is written before it has its name: nobody else uses this one.
@@ -58,7 +59,7 @@ const char* weights_file(const Contract& contract) {
 
 std::vector<BoundFile> other_files(const Contract& contract) {
   if (!contract.adapter) return contract.companions;
-  const std::string config = model::adapter_config(contract.adapter->lora);
+  const std::string config = model::adapter_config(contract.adapter->lora, contract.architecture);
   return {{model::kAdapterConfig, config.size(), crypto::sha256(as_bytes(config))}};
 }
 

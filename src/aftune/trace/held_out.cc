@@ -4,11 +4,15 @@
 #include <span>
 #include <string>
 
+#include "aftune/base/check.h"
+#include "aftune/train/batch_source.h"
+#include "aftune/train/image_batches.h"
+
 namespace aftune::trace {
 namespace {
 
 /// A run should not find out half-way.
-Status check_samples(const train::BatchSource& samples) {
+Status check_samples(const train::StepBatches& samples) {
   std::uint64_t counted = 0;
   for (std::uint64_t i = 0; i < samples.sample_count(); ++i) {
     AFTUNE_TRY(const model::MicroBatch batch, samples.batch_of(std::span(&i, 1)));
@@ -22,17 +26,25 @@ Status check_samples(const train::BatchSource& samples) {
 }  // namespace
 
 Result<HeldOut> HeldOut::open(const Contract& contract, const Path& path,
-                              const text::Tokenizer& tokenizer) {
+                              const text::Tokenizer* tokenizer) {
   AFTUNE_TRY(text::Dataset loaded, text::Dataset::load(path));
   auto data = std::make_unique<text::Dataset>(std::move(loaded));
-  std::vector<std::uint64_t> first_rows;
-  if (contract.text.packing) {
-    AFTUNE_TRY(first_rows, text::pack(contract.text, tokenizer, *data).in(path.string()));
-  }
   const std::uint64_t at_a_time = contract.batch.micro_batch;
-  auto samples = std::make_unique<train::BatchSource>(
-      train::BatchSpec{at_a_time, at_a_time}, contract.text, text::OrderRule{"none", false},
-      Digest{}, *data, tokenizer, std::move(first_rows));
+  const train::BatchSpec batch{at_a_time, at_a_time};
+  const text::OrderRule in_order{"none", false};
+  std::unique_ptr<train::StepBatches> samples;
+  if (contract.architecture.vision) {
+    samples = std::make_unique<train::ImageBatches>(batch, in_order, Digest{},
+                                                    contract.architecture, *data);
+  } else {
+    AFTUNE_CHECK(tokenizer != nullptr, "text without a tokenizer");
+    std::vector<std::uint64_t> first_rows;
+    if (contract.text.packing) {
+      AFTUNE_TRY(first_rows, text::pack(contract.text, *tokenizer, *data).in(path.string()));
+    }
+    samples = std::make_unique<train::BatchSource>(batch, contract.text, in_order, Digest{}, *data,
+                                                   *tokenizer, std::move(first_rows));
+  }
   AFTUNE_TRY(check_samples(*samples).in(path.string()));
   return HeldOut(std::move(data), std::move(samples));
 }

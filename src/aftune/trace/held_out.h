@@ -14,22 +14,23 @@ namespace aftune::trace {
 /// Threads: one at a time.
 class HeldOut {
  public:
-  /// Borrows the tokenizer. Errors: those of Dataset::load; kInvalidInput for a row that is no
-  ///         sample, naming it, or if no token of all counts. Cost: each row is tokenized.
+  /// Borrows the tokenizer, which of an image classifier may be null.
+  /// Errors: those of Dataset::load; kInvalidInput for a row that is no sample, naming it, or if no
+  ///         token of all counts. Cost: each row is read.
   static Result<HeldOut> open(const Contract& contract, const Path& data,
-                              const text::Tokenizer& tokenizer);
+                              const text::Tokenizer* tokenizer);
 
   /// Errors: those of train::evaluate.
   Result<train::Evaluation> evaluate(const numerics::Engine& engine, const model::Llama& model,
                                      const model::Partition& partition,
                                      const std::vector<train::BlockState>& states) const;
-  [[nodiscard]] const train::BatchSource& samples() const { return *samples_; }
+  [[nodiscard]] const train::StepBatches& samples() const { return *samples_; }
 
  private:
-  HeldOut(std::unique_ptr<text::Dataset> data, std::unique_ptr<train::BatchSource> samples)
+  HeldOut(std::unique_ptr<text::Dataset> data, std::unique_ptr<train::StepBatches> samples)
       : data_(std::move(data)), samples_(std::move(samples)) {}
   std::unique_ptr<text::Dataset> data_;
-  std::unique_ptr<train::BatchSource> samples_;  // borrows data and tokenizer
+  std::unique_ptr<train::StepBatches> samples_;  // borrows data and tokenizer
 };
 
 }  // namespace aftune::trace

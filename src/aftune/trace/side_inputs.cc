@@ -85,6 +85,10 @@ Result<std::vector<std::uint64_t>> packed(const Contract& contract, const text::
                            contract.batch.batch, first_rows.size())};
 }
 
+model::Llama model_of(const Contract& contract, Tensor table) {
+  return {contract.architecture, std::move(table), contract.lora(), contract.dropout_key()};
+}
+
 }  // namespace
 
 Status check_bound_file(const BoundFile& bound, const Path& folder) {
@@ -106,11 +110,8 @@ Result<SideInputs> SideInputs::open_images(const Contract& contract, text::Datas
                                            const Path& base) {
   AFTUNE_TRY(Tensor table, open_table(contract, base));
   const Digest table_digest = crypto::blake3(table.bytes());
-  auto parts = std::make_unique<Parts>(Parts{std::move(rows),
-                                             std::nullopt,
-                                             {contract.architecture, std::move(table)},
-                                             table_digest,
-                                             nullptr});
+  auto parts = std::make_unique<Parts>(Parts{
+      std::move(rows), std::nullopt, model_of(contract, std::move(table)), table_digest, nullptr});
   parts->batches = std::make_unique<train::ImageBatches>(
       contract.batch, contract.order, contract.seed(), contract.architecture, parts->data);
   return SideInputs(std::move(parts));
@@ -126,12 +127,9 @@ Result<SideInputs> SideInputs::open(const Contract& contract, const Path& data, 
   AFTUNE_TRY(Tensor table, open_table(contract, base));
   const Digest table_digest = crypto::blake3(table.bytes());
   AFTUNE_TRY(std::vector<std::uint64_t> first_rows, packed(contract, rows, tokenizer));
-  auto parts = std::make_unique<Parts>(
-      Parts{std::move(rows),
-            std::move(tokenizer),
-            {contract.architecture, std::move(table), contract.lora(), contract.dropout_key()},
-            table_digest,
-            nullptr});
+  auto parts =
+      std::make_unique<Parts>(Parts{std::move(rows), std::move(tokenizer),
+                                    model_of(contract, std::move(table)), table_digest, nullptr});
   parts->batches = std::make_unique<train::BatchSource>(
       contract.batch, contract.text, contract.order, contract.seed(), parts->data,
       *parts->tokenizer, std::move(first_rows));

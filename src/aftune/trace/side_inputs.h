@@ -24,8 +24,10 @@ class SideInputs {
   static Result<SideInputs> open(const Contract& contract, const Path& data, const Path& base);
 
   [[nodiscard]] const model::Llama& model() const { return parts_->model; }
-  /// Requires: a model that reads text.
-  [[nodiscard]] const text::Tokenizer& tokenizer() const { return *parts_->tokenizer; }
+  /// Null for a model that reads images.
+  [[nodiscard]] const text::Tokenizer* tokenizer() const {
+    return parts_->tokenizer ? &*parts_->tokenizer : nullptr;
+  }
   [[nodiscard]] train::StepBatches& batches() { return *parts_->batches; }
   /// BLAKE3 of the frozen table, a leaf of every model root.
   [[nodiscard]] const Digest& table_digest() const { return parts_->table_digest; }

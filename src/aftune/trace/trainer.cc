@@ -227,9 +227,6 @@ Result<TrainReport> train_run(const TrainJob& job, const numerics::Engine& engin
              load_base(contract, job.model, inputs, root_salt, job.adapter));
   std::optional<HeldOut> held_out;
   if (job.held_out) {
-    if (contract.architecture.vision) {
-      return Error{Code::kUnsupported, "held-out loss of an image classifier: use aftune classify"};
-    }
     AFTUNE_TRY(held_out, HeldOut::open(contract, job.held_out->data, inputs.tokenizer()));
   }
   std::optional<FileLock> lock;

@@ -22,18 +22,14 @@ class BatchSource final : public StepBatches {
               const Digest& seed, const text::Dataset& data, const text::Tokenizer& tokenizer,
               std::vector<std::uint64_t> first_rows = {});
 
-  /// How many samples an epoch has.
-  [[nodiscard]] std::uint64_t sample_count() const;
-  /// These samples in one micro-batch, which counts their own tokens.
-  /// Errors: kInvalidInput for a malformed row, naming it.
-  [[nodiscard]] Result<model::MicroBatch> batch_of(std::span<const std::uint64_t> samples) const;
-
   // Rows of the data set, or numbers of packed samples.
   [[nodiscard]] std::vector<std::uint64_t> rows(std::uint64_t step) override;
   Result<std::vector<model::MicroBatch>> micro_batches(std::uint64_t step) override;
   Status check_steps(std::uint64_t steps) override;
-
-  [[nodiscard]] const BatchSpec& spec() const { return spec_; }
+  [[nodiscard]] std::uint64_t sample_count() const override;
+  [[nodiscard]] std::uint64_t at_a_time() const override { return spec_.micro_batch; }
+  [[nodiscard]] Result<model::MicroBatch> batch_of(
+      std::span<const std::uint64_t> samples) const override;
 
  private:
   [[nodiscard]] Result<text::Sample> sample(std::uint64_t index) const;

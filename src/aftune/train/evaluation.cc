@@ -31,13 +31,13 @@ Result<float> loss_of(const numerics::Engine& engine, const model::Llama& model,
 Result<Evaluation> evaluate(const numerics::Engine& engine, const model::Llama& model,
                             const model::Partition& partition,
                             const std::vector<model::ParameterView>& blocks,
-                            const BatchSource& samples) {
+                            const StepBatches& samples) {
   AFTUNE_CHECK(blocks.size() == partition.block_count, "blocks of another partition");
   model::Llama quiet{model.config, model.inv_freq.clone(), model.lora, model.dropout_key};
   if (quiet.lora) quiet.lora->dropout = 0;
   Evaluation out;
   for (std::uint64_t begin = 0; begin < samples.sample_count();) {
-    const std::uint64_t end = std::min(begin + samples.spec().micro_batch, samples.sample_count());
+    const std::uint64_t end = std::min(begin + samples.at_a_time(), samples.sample_count());
     std::vector<std::uint64_t> some(end - begin);
     std::iota(some.begin(), some.end(), begin);
     AFTUNE_TRY(const model::MicroBatch batch, samples.batch_of(some));

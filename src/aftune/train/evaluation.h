@@ -7,13 +7,13 @@
 
 #include "aftune/model/parameter_view.h"
 #include "aftune/model/segment_function.h"
-#include "aftune/train/batch_source.h"
+#include "aftune/train/step_batches.h"
 
 namespace aftune::train {
 
 struct Evaluation {
-  double loss = 0;            // mean over the counted tokens
-  std::uint64_t counted = 0;  // tokens
+  double loss = 0;            // mean over the counted labels
+  std::uint64_t counted = 0;  // tokens, or images
 };
 
 /// All samples once, in order, as many at a time as a micro-batch; without dropout.
@@ -22,6 +22,6 @@ struct Evaluation {
 Result<Evaluation> evaluate(const numerics::Engine& engine, const model::Llama& model,
                             const model::Partition& partition,
                             const std::vector<model::ParameterView>& blocks,
-                            const BatchSource& samples);
+                            const StepBatches& samples);
 
 }  // namespace aftune::train

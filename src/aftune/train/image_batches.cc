@@ -52,6 +52,16 @@ Result<std::vector<model::MicroBatch>> ImageBatches::micro_batches(std::uint64_t
   return batches;
 }
 
+Result<model::MicroBatch> ImageBatches::batch_of(std::span<const std::uint64_t> samples) const {
+  model::MicroBatch batch;
+  batch.sequence = config_.max_positions;
+  batch.counted = samples.size();
+  for (const std::uint64_t row : samples) {
+    AFTUNE_TRY(append_image(config_, data_, row, batch));
+  }
+  return batch;
+}
+
 Status ImageBatches::check_steps(std::uint64_t steps) {
   std::vector<bool> seen(data_.row_count());
   std::uint64_t unseen = data_.row_count();

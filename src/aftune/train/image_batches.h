@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "aftune/model/llama_config.h"
@@ -23,6 +24,10 @@ class ImageBatches final : public StepBatches {
   [[nodiscard]] std::vector<std::uint64_t> rows(std::uint64_t step) override;
   Result<std::vector<model::MicroBatch>> micro_batches(std::uint64_t step) override;
   Status check_steps(std::uint64_t steps) override;
+  [[nodiscard]] std::uint64_t sample_count() const override { return data_.row_count(); }
+  [[nodiscard]] std::uint64_t at_a_time() const override { return spec_.micro_batch; }
+  [[nodiscard]] Result<model::MicroBatch> batch_of(
+      std::span<const std::uint64_t> samples) const override;
 
  private:
   BatchSpec spec_;

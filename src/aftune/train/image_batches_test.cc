@@ -39,6 +39,22 @@ Digest seed() {
   return out;
 }
 
+TEST(ImageBatches, GiveAnyRowsInOneBatchThatCountsThem) {
+  const text::Dataset data = data_with();
+  const ImageBatches batches({4, 3}, {"none", false}, seed(), config(), data);
+  EXPECT_EQ(batches.sample_count(), kImages);
+  EXPECT_EQ(batches.at_a_time(), 3U);
+  const std::uint64_t rows[] = {9, 2};
+  const auto got = batches.batch_of(rows);
+  ASSERT_TRUE(got) << got.error().what;
+  EXPECT_EQ(got->rows, 2U);
+  EXPECT_EQ(got->counted, 2U);
+  EXPECT_EQ(got->sequence, 5U);
+  EXPECT_EQ(got->targets, (std::vector<std::int32_t>{2, 2}));
+  EXPECT_EQ(got->pixels[0], row_of(9).image.pixels[0]);
+  EXPECT_EQ(got->pixels[72], row_of(2).image.pixels[0]);
+}
+
 TEST(ImageBatches, HoldTheRowsOfTheOrderWithTheirClasses) {
   const text::Dataset data = data_with();
   const text::OrderRule order{"sha256", true};

@@ -167,7 +167,7 @@ class Provider {
       outcome.squares.merge(squares);
     }
     if (lies_.squares) lies_.squares(t, outcome.squares);
-    train::TrainSpec spec = contract_.training;
+    train::TrainSpec spec = contract_.train_spec();
     if (lies_.update) lies_.update(t, spec);
     AFTUNE_TRY(const auto clip, train::clip_factor(spec.clip, outcome.squares));
     outcome.norm = clip.norm;

@@ -78,7 +78,7 @@ Result<std::string> reason_of(const trace::Contract& contract, const numerics::E
     }
     AFTUNE_TRY(const auto batches, inputs.batches().micro_batches(step));
     const auto outcome =
-        train::run_step(contract.training, step, partition, batches, workers, nobody);
+        train::run_step(contract.train_spec(), step, partition, batches, workers, nobody);
     if (outcome) continue;
     if (outcome.error().code != Code::kNonFinite) return outcome.error();
     return step == last ? outcome.error().what : std::string();

@@ -72,7 +72,7 @@ PlanGrid plan_grid(const PlanJob& job) {
   out.edge_bytes =
       job.samples * job.sequence * job.architecture.hidden_size * element_size(job.boundary);
   out.parameter_bytes = sizeof(float);
-  out.state_bytes = sizeof(float) * (1 + moments(job.optimizer));
+  out.state_bytes = sizeof(float) + element_size(job.moments) * moments(job.optimizer);
   out.strategy = job.strategy;
   return out;
 }
@@ -80,7 +80,8 @@ PlanGrid plan_grid(const PlanJob& job) {
 PlanGrid plan_grid(const trace::Contract& contract) {
   return plan_grid(PlanJob{contract.architecture, contract.grid, contract.steps,
                            contract.batch.batch, contract.sequence(), contract.training.optimizer,
-                           contract.audit.strategy, contract.lora(), contract.dtypes.boundary});
+                           contract.audit.strategy, contract.lora(), contract.dtypes.boundary,
+                           contract.dtypes.moments});
 }
 
 PlanGrid plan_grid(std::uint64_t layers, std::uint64_t layers_per_block, std::uint64_t steps,

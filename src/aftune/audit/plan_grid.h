@@ -51,6 +51,7 @@ struct PlanJob {
   trace::Strategy strategy = trace::Strategy::kUniform;
   std::optional<model::LoraSpec> lora = std::nullopt;
   Dtype boundary = Dtype::kF32;  // of edges
+  Dtype moments = Dtype::kF32;   // of the optimizer
 };
 
 PlanGrid plan_grid(const PlanJob& job);

@@ -21,7 +21,8 @@ struct AdaptedModel {
   }
 };
 
-/// `adapter` is a folder, or empty. A narrow folder is widened. Errors: those of open_model_folder and open_adapter_folder.
+/// `adapter` is a folder, or empty. A narrow folder is widened. Errors: those of open_model_folder
+/// and open_adapter_folder.
 Result<AdaptedModel> open_adapted_model(const Path& folder, const std::string& adapter);
 
 }  // namespace aftune::cli

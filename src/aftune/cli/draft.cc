@@ -145,6 +145,7 @@ Status draft_training(Drafting& draft) {
   contract.batch = recipe.batch;
   contract.steps = recipe.steps;
   contract.training = recipe.training;
+  contract.dtypes.moments = recipe.moments;
   contract.order = std::move(recipe.order);
   AFTUNE_TRY(JobReader grid, draft.job.map("grid"));
   AFTUNE_TRY(const auto layers, grid.count("layers_per_block", 1, 1 << 16));
@@ -153,7 +154,7 @@ Status draft_training(Drafting& draft) {
   AFTUNE_TRY(contract.grid.state_interval, grid.count("state_interval", 1, kMaxSteps));
   AFTUNE_TRY(const auto edges, grid.count_or("edge_interval", 1, 1, 1 << 16));
   contract.grid.edge_interval = static_cast<std::uint32_t>(edges);
-  AFTUNE_TRY(contract.dtypes.boundary, boundary_dtype(grid));
+  AFTUNE_TRY(contract.dtypes.boundary, rounded_dtype(grid, "boundary"));
   return grid.finish();
 }
 

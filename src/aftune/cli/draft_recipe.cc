@@ -108,6 +108,7 @@ Status read_optimizer(Reading& r) {
   }
   AFTUNE_TRY(spec.weight_decay, r.real_or(map, "optimizer", "weight_decay", 0));
   AFTUNE_TRY(spec.decayed, read_decayed(map));
+  AFTUNE_TRY(r.out.moments, rounded_dtype(map, "moments"));
   return map.finish();
 }
 

@@ -19,6 +19,7 @@ struct Recipe {
   train::BatchSpec batch;
   std::uint64_t steps = 0;
   train::TrainSpec training;
+  Dtype moments = Dtype::kF32;  // of the optimizer
 };
 
 /// `rows` is the number of samples of an epoch; adds to `notes` what the job left open.

@@ -144,6 +144,16 @@ TEST_F(DraftTest, EdgesAreFp32UnlessTheJobRoundsThem) {
   EXPECT_EQ(made.contract.dtypes, (trace::Dtypes{Dtype::kBF16, Dtype::kF32}));
 }
 
+TEST_F(DraftTest, MomentsAreFp32UnlessTheJobSaysOtherwise) {
+  EXPECT_EQ(must(draft()).contract.dtypes.moments, Dtype::kF32);
+  std::filesystem::remove(folder_ / "client.secret");
+  const Draft made = must(draft(with("kind: adamw", "kind: adamw, moments: BF16")));
+  EXPECT_EQ(made.contract.dtypes, (trace::Dtypes{Dtype::kF32, Dtype::kF32, Dtype::kBF16}));
+  EXPECT_NE(error(with("kind: adamw", "kind: adamw, moments: F16"))
+                .find("optimizer.moments is \"F16\", known: F32, BF16"),
+            std::string::npos);
+}
+
 TEST_F(DraftTest, ANarrowModelIsTheBaseOfAdaptersOnly) {
   model::testing::set_dtype(folder_ / "model", Dtype::kBF16);
   const std::string says = error(kJob);

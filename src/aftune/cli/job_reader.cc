@@ -280,12 +280,12 @@ Status JobReader::finish() const {
   return ok();
 }
 
-Result<Dtype> boundary_dtype(JobReader& grid) {
-  AFTUNE_TRY(const std::string name, grid.text_or("boundary", "F32"));
+Result<Dtype> rounded_dtype(JobReader& map, const char* key) {
+  AFTUNE_TRY(const std::string name, map.text_or(key, "F32"));
   const std::optional<Dtype> dtype = dtype_of(name);
   if (dtype == Dtype::kF32 || dtype == Dtype::kBF16) return *dtype;
   return Error{Code::kInvalidInput,
-               fmt::format("{} is \"{}\", known: F32, BF16", grid.where("boundary"), name)};
+               fmt::format("{} is \"{}\", known: F32, BF16", map.where(key), name)};
 }
 
 }  // namespace aftune::cli

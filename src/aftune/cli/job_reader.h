@@ -69,7 +69,7 @@ class JobReader {
   std::unique_ptr<State> state_;
 };
 
-/// The grid's `boundary`, F32 where the key is absent. Errors: kInvalidInput for another type.
-Result<Dtype> boundary_dtype(JobReader& grid);
+/// F32, the default, or BF16. Errors: kInvalidInput for another type.
+Result<Dtype> rounded_dtype(JobReader& map, const char* key);
 
 }  // namespace aftune::cli

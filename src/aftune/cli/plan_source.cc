@@ -55,7 +55,7 @@ Result<std::uint64_t> samples_of(JobReader& job, const Path& folder, const Path&
 
 Result<Dtype> read_boundary(JobReader& job) {
   AFTUNE_TRY(JobReader map, job.map("grid"));
-  return boundary_dtype(map);
+  return rounded_dtype(map, "boundary");
 }
 
 Result<PlanSource> read_job(const Path& file) {
@@ -78,6 +78,7 @@ Result<PlanSource> read_job(const Path& file) {
   plan.steps = recipe.steps;
   plan.samples = recipe.batch.batch;
   plan.optimizer = recipe.training.optimizer;
+  plan.moments = recipe.moments;
   if (folder.config.vision) {
     plan.sequence = folder.config.max_positions;
   } else {

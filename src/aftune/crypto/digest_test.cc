@@ -39,7 +39,7 @@ TEST(Domains, DifferAndEndInAZeroByte) {
   using namespace crypto;
   const std::string_view all[] = {kDomainSeed, kDomainNonce,   kDomainOrder,    kDomainSecret,
                                   kDomainDraw, kDomainSaltKey, kDomainListSalt, kDomainRootSalt,
-                                  kDomainInit, kDomainAdapter, kDomainDropout};
+                                  kDomainInit, kDomainAdapter, kDomainDropout,  kDomainMoments};
   for (const std::string_view domain : all) {
     EXPECT_EQ(domain.find('\0'), domain.size() - 1) << domain;
     EXPECT_TRUE(domain.starts_with("aftune ")) << domain;

@@ -19,6 +19,7 @@ inline constexpr std::string_view kDomainListSalt = "aftune list salt v1\0"sv;
 inline constexpr std::string_view kDomainRootSalt = "aftune root salt v1\0"sv;
 inline constexpr std::string_view kDomainAdapter = "aftune adapter v1\0"sv;
 inline constexpr std::string_view kDomainDropout = "aftune dropout v1\0"sv;
+inline constexpr std::string_view kDomainMoments = "aftune moments v1\0"sv;
 inline constexpr std::string_view kDomainInit = "aftune random init v1\0"sv;
 inline constexpr std::string_view kDomainServeSecret = "aftune serve secret v1\0"sv;
 inline constexpr std::string_view kDomainServeSeed = "aftune serve seed v1\0"sv;

@@ -1,38 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "aftune/numerics/update.h"
 
-#include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <string>
 #include <vector>
 
 #include "aftune/base/check.h"
 #include "aftune/numerics/internal/elementwise_kernels.h"
 #include "aftune/numerics/internal/kernel_set.h"
+#include "aftune/numerics/internal/update_ranges.h"
 #include "aftune/numerics/scalar_math.h"
 
 namespace aftune::numerics {
 namespace {
 
 constexpr std::size_t kSumChunk = 65536;  // part of the definition of a sum of squares
-constexpr std::size_t kGrain = 65536;
-
-/// Runs `update(begin, count)`, which returns a largest magnitude, over the elements.
-template <typename Update>
-Status update_ranges(const Engine& engine, std::size_t count, const Update& update) {
-  std::vector<std::uint32_t> magnitudes((count + kGrain - 1) / kGrain);
-  engine.pool().parallel_ranges(count, kGrain, [&](std::size_t begin, std::size_t end) {
-    magnitudes[begin / kGrain] = update(begin, end - begin);
-  });
-  for (std::size_t i = 0; i < magnitudes.size(); ++i) {
-    if (magnitudes[i] < kInfiniteMagnitude) continue;
-    return Error{Code::kNonFinite,
-                 "a new value among elements " + std::to_string(i * kGrain) + " to " +
-                     std::to_string(std::min(count, (i + 1) * kGrain) - 1) + " is not finite"};
-  }
-  return ok();
-}
 
 }  // namespace
 

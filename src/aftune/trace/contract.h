@@ -109,6 +109,8 @@ struct Contract {
   /// Streams of the counter generator, from the seed.
   [[nodiscard]] model::PhiloxKey adapter_key() const;
   [[nodiscard]] model::PhiloxKey dropout_key() const;
+  /// `training` with the key of narrow moments: what a step is run by.
+  [[nodiscard]] train::TrainSpec train_spec() const;
   /// Tokens of a sample.
   [[nodiscard]] std::uint64_t sequence() const {
     return architecture.vision ? architecture.max_positions : text.sequence;

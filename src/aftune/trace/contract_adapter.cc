@@ -34,6 +34,12 @@ std::vector<TensorSpec> Contract::frozen(std::uint32_t block) const {
 
 model::PhiloxKey Contract::adapter_key() const { return key_of(crypto::kDomainAdapter, seed()); }
 
+train::TrainSpec Contract::train_spec() const {
+  train::TrainSpec out = training;
+  out.moment_key = key_of(crypto::kDomainMoments, seed());
+  return out;
+}
+
 model::PhiloxKey Contract::dropout_key() const { return key_of(crypto::kDomainDropout, seed()); }
 
 }  // namespace aftune::trace

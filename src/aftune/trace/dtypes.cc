@@ -14,10 +14,10 @@ namespace {
 using codec::Json;
 using codec::JsonReader;
 
-constexpr Dtype kBoundaries[] = {Dtype::kF32, Dtype::kBF16};
+constexpr Dtype kRounded[] = {Dtype::kF32, Dtype::kBF16};
 constexpr Dtype kFrozen[] = {Dtype::kF32, Dtype::kBF16, Dtype::kF16};
-// What is trained, and what follows from it.
-constexpr const char* kAlwaysF32[] = {"gradients", "moments", "parameters"};
+// What is trained, and its gradients.
+constexpr const char* kAlwaysF32[] = {"gradients", "parameters"};
 
 /// The member's type, one of `known`.
 Result<Dtype> read_one(JsonReader& reader, std::string_view name, std::span<const Dtype> known) {
@@ -35,18 +35,20 @@ Result<Dtype> read_one(JsonReader& reader, std::string_view name, std::span<cons
 
 Json to_contract(const Dtypes& dtypes) {
   Json::Object out{{"boundary", dtype_name(dtypes.boundary)},
-                   {"frozen", dtype_name(dtypes.frozen)}};
+                   {"frozen", dtype_name(dtypes.frozen)},
+                   {"moments", dtype_name(dtypes.moments)}};
   for (const char* name : kAlwaysF32) out[name] = dtype_name(Dtype::kF32);
   return out;
 }
 
 Result<Dtypes> dtypes_from_contract(JsonReader& reader, bool has_adapter) {
   Dtypes out;
-  AFTUNE_TRY(out.boundary, read_one(reader, "boundary", kBoundaries));
+  AFTUNE_TRY(out.boundary, read_one(reader, "boundary", kRounded));
   // Without adapters nothing is frozen, and what is trained starts as the base's bytes.
   AFTUNE_TRY(out.frozen, read_one(reader, "frozen", std::span(kFrozen).first(has_adapter ? 3 : 1)));
+  AFTUNE_TRY(out.moments, read_one(reader, "moments", kRounded));
   for (const char* name : kAlwaysF32) {
-    AFTUNE_TRY(read_one(reader, name, std::span(kBoundaries).first(1)));
+    AFTUNE_TRY(read_one(reader, name, std::span(kRounded).first(1)));
   }
   AFTUNE_TRY(reader.finish());
   return out;

@@ -13,6 +13,7 @@ namespace aftune::trace {
 struct Dtypes {
   Dtype boundary = Dtype::kF32;  // what edges are rounded to: kF32, kBF16
   Dtype frozen = Dtype::kF32;    // of the base's parameters: beside adapters kBF16 and kF16, too
+  Dtype moments = Dtype::kF32;   // of the optimizer: kF32, kBF16
 
   friend bool operator==(const Dtypes&, const Dtypes&) = default;
 };

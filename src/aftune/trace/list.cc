@@ -87,7 +87,10 @@ std::vector<StateTensor> state_tensors(const Contract& contract, std::uint32_t b
   const auto specs = contract.trained(block);
   std::vector<StateTensor> out;
   const auto add = [&](Role role) {
-    for (const TensorSpec& spec : specs) out.push_back({role, spec});
+    for (const TensorSpec& spec : specs) {
+      const Dtype dtype = role == Role::kParameter ? spec.dtype : contract.dtypes.moments;
+      out.push_back({role, {spec.name, dtype, spec.shape}});
+    }
   };
   const train::OptimizerSpec& optimizer = contract.training.optimizer;
   const bool adamw = optimizer.kind == train::OptimizerKind::kAdamW;

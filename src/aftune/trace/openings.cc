@@ -102,8 +102,8 @@ Result<TensorMap> Openings::first_parameters(std::uint32_t block) const {
 
 Result<train::BlockState> Openings::base_state(std::uint32_t block, const StateList& list) const {
   AFTUNE_TRY(TensorMap parameters, first_parameters(block));
-  train::BlockState state =
-      train::initial_state(contract_.training.optimizer, std::move(parameters));
+  train::BlockState state = train::initial_state(contract_.training.optimizer,
+                                                 std::move(parameters), contract_.dtypes.moments);
   const auto tensors = state_tensors(contract_, block);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const Digest found = store_.digest_of(state_view(state, tensors[i]).bytes);

@@ -70,6 +70,14 @@ std::optional<ValueDifference> difference_of(std::span<const float> committed,
   return out;
 }
 
+/// Of narrow tensors, too.
+Result<std::optional<ValueDifference>> difference_in_values(const TensorView& committed,
+                                                            const TensorView& own) {
+  AFTUNE_TRY(const Tensor a, to_f32(committed));
+  AFTUNE_TRY(const Tensor b, to_f32(own));
+  return difference_of(a.f32(), b.f32());
+}
+
 }  // namespace
 
 Replayer::Replayer(const Contract& contract, const numerics::Engine& engine, SideInputs& inputs,
@@ -142,7 +150,7 @@ Status Replayer::run_step(StepRun& run) {
              train::clip_factor(contract_.training.clip, run.list.squares));
   for (const GroupMember& member : run.group) {
     run.block = member.block;
-    AFTUNE_TRY(run.worker_of(member.block)->update(contract_.training, run.step, clip.factor));
+    AFTUNE_TRY(run.worker_of(member.block)->update(contract_.train_spec(), run.step, clip.factor));
   }
   return ok();
 }
@@ -223,9 +231,7 @@ Status Replayer::compare_edge(StepRun& run, const train::EdgeId& id, Tensor reco
   }
   std::optional<ValueDifference> values;
   if (const auto opened = openings_.edge(run.places[i], run.list, i)) {
-    AFTUNE_TRY(const Tensor committed_values, to_f32(opened->view()));
-    AFTUNE_TRY(const Tensor own_values, to_f32(recomputed.view()));
-    values = difference_of(committed_values.f32(), own_values.f32());
+    AFTUNE_TRY(values, difference_in_values(opened->view(), recomputed.view()));
   }
   run.add(forward ? MismatchKind::kActivation : MismatchKind::kGradient, describe_edge(id),
           committed.hex(), found.hex(), values);
@@ -264,7 +270,7 @@ Status Replayer::compare_state(const GridBlock& at, const train::BlockState& sta
     }
     std::optional<ValueDifference> values;
     if (const auto committed = openings_.tensor(list.digests[i], tensors[i].spec)) {
-      values = difference_of(committed->f32(), mine.f32());
+      AFTUNE_TRY(values, difference_in_values(committed->view(), mine));
     }
     out.push_back({MismatchKind::kState, at.layer_block, at.step_block,
                    timeline_.last_step(at.step_block) - 1,

@@ -67,7 +67,8 @@ Result<std::vector<train::BlockState>> load_adapters(const Contract& contract, c
   std::vector<train::BlockState> states;
   for (std::uint32_t block = 0; block < contract.partition().block_count; ++block) {
     AFTUNE_TRY(TensorMap parameters, start.first(block));
-    states.push_back(train::initial_state(contract.training.optimizer, std::move(parameters)));
+    states.push_back(train::initial_state(contract.training.optimizer, std::move(parameters),
+                                          contract.dtypes.moments));
     AFTUNE_TRY(states.back().frozen, start.frozen(block));
   }
   return states;
@@ -129,7 +130,8 @@ Result<std::vector<train::BlockState>> load_base(const Contract& contract, const
     for (const auto& [name, tensor] : parameters) {
       rooted[name] = {tensor.dtype(), tensor.shape(), crypto::blake3(tensor.bytes())};
     }
-    states.push_back(train::initial_state(contract.training.optimizer, std::move(parameters)));
+    states.push_back(train::initial_state(contract.training.optimizer, std::move(parameters),
+                                          contract.dtypes.moments));
   }
   const TensorSpec table = model::table_spec(contract.architecture);
   rooted[table.name] = {table.dtype, table.shape, inputs.table_digest()};

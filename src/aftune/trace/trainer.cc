@@ -122,7 +122,7 @@ Status run_one_step(Run& run, std::uint64_t step, std::vector<train::BlockStep>&
       run.recorder ? static_cast<train::StepObserver&>(*run.recorder) : nobody;
   AFTUNE_TRY(
       const train::StepOutcome outcome,
-      train::run_step(run.contract.training, step, run.partition, batches, workers, observer));
+      train::run_step(run.contract.train_spec(), step, run.partition, batches, workers, observer));
   if (run.recorder) {
     AFTUNE_TRY(run.recorder->record_step(step, run.inputs.batches().rows(step),
                                          batches.front().counted, outcome));

@@ -102,8 +102,8 @@ Result<GradientSquares> BlockStep::squares() const {
 }
 
 Status BlockStep::update(const TrainSpec& spec, std::uint64_t step, float clip) {
-  return update_block(engine_, spec.optimizer, learning_rate(spec.schedule, step), step, clip,
-                      gradients_, state_);
+  const UpdateRule rule{learning_rate(spec.schedule, step), step, clip, spec.moment_key};
+  return update_block(engine_, spec.optimizer, rule, gradients_, state_);
 }
 
 }  // namespace aftune::train

@@ -23,6 +23,7 @@ struct TrainSpec {
   OptimizerSpec optimizer;
   ScheduleSpec schedule;
   ClipSpec clip;
+  model::PhiloxKey moment_key = {};  // by which narrow moments are rounded
 };
 
 /// Order of calls in a step: for each micro-batch forward() of the block's segments ascending,

@@ -5,6 +5,9 @@
 #include <cmath>
 
 #include "aftune/base/check.h"
+#include "aftune/base/endian.h"
+#include "aftune/crypto/sha256.h"
+#include "aftune/numerics/narrow_update.h"
 #include "aftune/numerics/scalar_math.h"
 #include "aftune/numerics/update.h"
 
@@ -18,10 +21,21 @@ bool keeps_first(const OptimizerSpec& spec) {
   return spec.kind == OptimizerKind::kAdamW || spec.momentum > 0;
 }
 
-TensorMap zeros_like(const TensorMap& tensors) {
+TensorMap zeros_like(const TensorMap& tensors, Dtype dtype) {
   TensorMap zeros;
-  for (const auto& [name, tensor] : tensors) zeros.emplace(name, Tensor::zeros(tensor.shape()));
+  for (const auto& [name, tensor] : tensors) zeros.emplace(name, Tensor(dtype, tensor.shape()));
   return zeros;
+}
+
+/// The elements of a BF16 tensor.
+std::span<std::uint16_t> halves(Tensor& tensor) {
+  return {reinterpret_cast<std::uint16_t*>(tensor.mutable_bytes().data()), tensor.count()};
+}
+
+numerics::MomentRounding rounding_of(const std::string& name, const UpdateRule& rule) {
+  const Digest digest = crypto::sha256(as_bytes(name));
+  return {rule.moment_key, load_le<std::uint32_t>(digest.bytes.data()),
+          static_cast<std::uint32_t>(rule.step)};
 }
 
 Tensor& tensor_of(TensorMap& tensors, const std::string& name) {
@@ -77,38 +91,66 @@ bool is_decayed(const OptimizerSpec& spec, std::string_view name) {
   return module.substr(module.rfind('.') + 1).find("norm") == std::string_view::npos;
 }
 
-BlockState initial_state(const OptimizerSpec& spec, TensorMap parameters) {
+BlockState initial_state(const OptimizerSpec& spec, TensorMap parameters, Dtype moments) {
   BlockState state;
-  if (keeps_first(spec)) state.first = zeros_like(parameters);
-  if (spec.kind == OptimizerKind::kAdamW) state.second = zeros_like(parameters);
+  if (keeps_first(spec)) state.first = zeros_like(parameters, moments);
+  if (spec.kind == OptimizerKind::kAdamW) state.second = zeros_like(parameters, moments);
   state.parameters = std::move(parameters);
   return state;
 }
 
-Status update_block(const numerics::Engine& engine, const OptimizerSpec& spec, double lr,
-                    std::uint64_t step, float clip, const TensorMap& gradients, BlockState& state) {
+namespace {
+
+Status update_adamw(const numerics::Engine& engine, const numerics::AdamWScalars& scalars,
+                    const UpdateRule& rule, const TensorMap& gradients, const std::string& name,
+                    BlockState& state) {
+  const std::span<float> parameter = tensor_of(state.parameters, name).f32();
+  const std::span<const float> gradient = gradient_of(gradients, name);
+  Tensor& m = tensor_of(state.first, name);
+  Tensor& v = tensor_of(state.second, name);
+  AFTUNE_CHECK(m.dtype() == v.dtype(), name);
+  if (m.dtype() == Dtype::kF32) {
+    return numerics::adamw(engine, scalars, gradient, parameter, m.f32(), v.f32());
+  }
+  AFTUNE_CHECK(m.dtype() == Dtype::kBF16, name);
+  return numerics::adamw_bf16(engine, scalars, rounding_of(name, rule), gradient, parameter,
+                              halves(m), halves(v));
+}
+
+Status update_sgd(const numerics::Engine& engine, const numerics::SgdScalars& scalars,
+                  const TensorMap& gradients, const std::string& name, BlockState& state) {
+  const std::span<float> parameter = tensor_of(state.parameters, name).f32();
+  const std::span<const float> gradient = gradient_of(gradients, name);
+  if (scalars.momentum == 0) return numerics::sgd(engine, scalars, gradient, parameter, {});
+  Tensor& buffer = tensor_of(state.first, name);
+  if (buffer.dtype() == Dtype::kF32) {
+    return numerics::sgd(engine, scalars, gradient, parameter, buffer.f32());
+  }
+  AFTUNE_CHECK(buffer.dtype() == Dtype::kBF16, name);
+  return numerics::sgd_bf16(engine, scalars, gradient, parameter, halves(buffer));
+}
+
+}  // namespace
+
+Status update_block(const numerics::Engine& engine, const OptimizerSpec& spec,
+                    const UpdateRule& rule, const TensorMap& gradients, BlockState& state) {
   if (spec.kind == OptimizerKind::kAdamW) {
     const auto scalars_with = [&](double weight_decay) {
-      return numerics::adamw_scalars(lr, spec.beta1, spec.beta2, spec.epsilon, weight_decay,
-                                     step + 1, clip);
+      return numerics::adamw_scalars(rule.learning_rate, spec.beta1, spec.beta2, spec.epsilon,
+                                     weight_decay, rule.step + 1, rule.clip);
     };
     const auto decayed = scalars_with(spec.weight_decay), plain = scalars_with(0);
-    for (auto& [name, parameter] : state.parameters) {
+    for (const auto& [name, parameter] : state.parameters) {
       const auto& scalars = is_decayed(spec, name) ? decayed : plain;
-      AFTUNE_TRY(named(name, numerics::adamw(engine, scalars, gradient_of(gradients, name),
-                                             parameter.f32(), tensor_of(state.first, name).f32(),
-                                             tensor_of(state.second, name).f32())));
+      AFTUNE_TRY(named(name, update_adamw(engine, scalars, rule, gradients, name, state)));
     }
     return ok();
   }
-  numerics::SgdScalars scalars{clip, static_cast<float>(lr), 0, static_cast<float>(spec.momentum),
-                               spec.nesterov};
-  for (auto& [name, parameter] : state.parameters) {
+  numerics::SgdScalars scalars{rule.clip, static_cast<float>(rule.learning_rate), 0,
+                               static_cast<float>(spec.momentum), spec.nesterov};
+  for (const auto& [name, parameter] : state.parameters) {
     scalars.decay = is_decayed(spec, name) ? static_cast<float>(spec.weight_decay) : 0;
-    std::span<float> buffer;
-    if (keeps_first(spec)) buffer = tensor_of(state.first, name).f32();
-    AFTUNE_TRY(named(name, numerics::sgd(engine, scalars, gradient_of(gradients, name),
-                                         parameter.f32(), buffer)));
+    AFTUNE_TRY(named(name, update_sgd(engine, scalars, gradients, name, state)));
   }
   return ok();
 }

@@ -11,6 +11,7 @@
 #include "aftune/base/result.h"
 #include "aftune/codec/json.h"
 #include "aftune/codec/json_reader.h"
+#include "aftune/model/lora.h"
 #include "aftune/model/parameter_view.h"
 #include "aftune/numerics/engine.h"
 #include "aftune/tensor/tensor_map.h"
@@ -63,8 +64,8 @@ Result<ClipOutcome> clip_factor(const ClipSpec& clip, const GradientSquares& all
 /// What is trained of one layer block, with its optimizer state, and what is not.
 struct BlockState {
   TensorMap parameters;
-  TensorMap first;   // AdamW's m, SGD's momentum buffer; empty for plain SGD
-  TensorMap second;  // AdamW's v; else empty
+  TensorMap first;   // AdamW's m, SGD's momentum buffer; empty for plain SGD. kF32 or kBF16
+  TensorMap second;  // AdamW's v; else empty. As `first`
   /// The base's tensors beside adapters, shared by all states of the block; else null. Matrices may
   /// be narrow: docs/formats/lora.md, "A narrow base".
   std::shared_ptr<const TensorMap> frozen = nullptr;
@@ -75,12 +76,22 @@ struct BlockState {
 /// Whether weight decay applies to the parameter of that name.
 bool is_decayed(const OptimizerSpec& spec, std::string_view name);
 
-/// Zero moments of the kind that `spec` asks for beside `parameters`.
-BlockState initial_state(const OptimizerSpec& spec, TensorMap parameters);
+/// Zero moments of the kind that `spec` asks for beside `parameters`: of dtype kF32 or kBF16.
+BlockState initial_state(const OptimizerSpec& spec, TensorMap parameters,
+                         Dtype moments = Dtype::kF32);
 
-/// One update in place. `step` from 0. Errors: kNonFinite, naming the tensor.
-Status update_block(const numerics::Engine& engine, const OptimizerSpec& spec, double lr,
-                    std::uint64_t step, float clip, const TensorMap& gradients, BlockState& state);
+/// What an update follows from besides gradients and state.
+struct UpdateRule {
+  double learning_rate = 0;
+  std::uint64_t step = 0;  // from 0
+  float clip = 1;
+  model::PhiloxKey moment_key = {};  // of narrow moments
+};
+
+/// One update in place; moments are of the type that they have. Errors: kNonFinite, naming the
+/// tensor.
+Status update_block(const numerics::Engine& engine, const OptimizerSpec& spec,
+                    const UpdateRule& rule, const TensorMap& gradients, BlockState& state);
 
 /// The contract's objects, both ways; the readers refuse members that they do not know.
 /// Errors: kInvalidInput naming the member; kUnsupported for an unknown kind.

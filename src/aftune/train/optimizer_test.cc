@@ -151,8 +151,8 @@ TEST(Optimizer, AdamWIsTheDoubleReferenceOverTwoSteps) {
   const auto start = ramp(-1, 0.07F);
   const auto gradient = ramp(0.9F, -0.05F);
   BlockState state = initial_state(spec, one_tensor("w", start));
-  ASSERT_TRUE(update_block(engine, spec, 1e-2, 0, 0.5F, one_tensor("w", gradient), state));
-  ASSERT_TRUE(update_block(engine, spec, 2e-2, 1, 1, one_tensor("w", gradient), state));
+  ASSERT_TRUE(update_block(engine, spec, {1e-2, 0, 0.5F}, one_tensor("w", gradient), state));
+  ASSERT_TRUE(update_block(engine, spec, {2e-2, 1, 1}, one_tensor("w", gradient), state));
   for (std::size_t i = 0; i < start.size(); ++i) {
     double p = start[i], m = 0, v = 0;
     for (int t = 1; t <= 2; ++t) {
@@ -180,7 +180,7 @@ TEST(Optimizer, SgdIsTheDoubleReferenceOverTwoSteps) {
     EXPECT_EQ(state.first.empty(), momentum == 0);
     EXPECT_TRUE(state.second.empty());
     for (std::uint64_t step = 0; step < 2; ++step) {
-      ASSERT_TRUE(update_block(engine, spec, 0.05, step, 0.5F, one_tensor("w", gradient), state));
+      ASSERT_TRUE(update_block(engine, spec, {0.05, step, 0.5F}, one_tensor("w", gradient), state));
     }
     for (std::size_t i = 0; i < start.size(); ++i) {
       double p = start[i], buffer = 0;
@@ -200,7 +200,7 @@ TEST(Optimizer, NesterovIsTheDoubleReferenceOverThreeSteps) {
   const auto gradient = ramp(0.9F, -0.05F);
   BlockState state = initial_state(spec, one_tensor("w", start));
   for (std::uint64_t step = 0; step < 3; ++step) {
-    ASSERT_TRUE(update_block(engine, spec, 0.05, step, 0.5F, one_tensor("w", gradient), state));
+    ASSERT_TRUE(update_block(engine, spec, {0.05, step, 0.5F}, one_tensor("w", gradient), state));
   }
   for (std::size_t i = 0; i < start.size(); ++i) {
     double p = start[i], buffer = 0;
@@ -247,7 +247,7 @@ TEST(Optimizer, WithoutGradientOnlyDecayedParametersShrink) {
     parameters.merge(one_tensor("q_proj.bias", {1}));
     for (const auto& [name, p] : parameters) gradients.emplace(name, Tensor::zeros(p.shape()));
     BlockState state = initial_state(spec, std::move(parameters));
-    ASSERT_TRUE(update_block(engine, spec, 0.5, 0, 1, gradients, state));
+    ASSERT_TRUE(update_block(engine, spec, {0.5, 0, 1}, gradients, state));
     EXPECT_EQ(state.parameters.at("up_proj.weight").f32()[0], 0.75F);
     EXPECT_EQ(state.parameters.at("norm.weight").f32()[0], 1);
     EXPECT_EQ(state.parameters.at("q_proj.bias").f32()[0], 1);
@@ -272,7 +272,7 @@ TEST(Optimizer, NonFiniteStateNamesTheTensor) {
     const OptimizerSpec spec{kind, 0.9, 0.999, 1e-8, 0.5, 0};
     BlockState state = initial_state(spec, one_tensor("layer.w", {1, 2, 3}));
     const auto gradient = one_tensor("layer.w", {0, 0, std::numeric_limits<float>::infinity()});
-    const auto status = update_block(engine, spec, 1e-2, 0, 1, gradient, state);
+    const auto status = update_block(engine, spec, {1e-2, 0, 1}, gradient, state);
     ASSERT_FALSE(status);
     EXPECT_EQ(status.error().code, Code::kNonFinite);
     EXPECT_EQ(status.error().what, "update of layer.w: non-finite value");

@@ -24,10 +24,12 @@ Result<Dtypes> read_with(const char* member, const char* value, bool has_adapter
 TEST(Dtypes, ComeBack) {
   for (const Dtype boundary : {Dtype::kF32, Dtype::kBF16}) {
     for (const Dtype frozen : {Dtype::kF32, Dtype::kBF16, Dtype::kF16}) {
-      const Dtypes dtypes{boundary, frozen};
-      const auto back = read(to_contract(dtypes), kWithAdapter);
-      ASSERT_TRUE(back) << back.error().what;
-      EXPECT_EQ(*back, dtypes);
+      for (const Dtype moments : {Dtype::kF32, Dtype::kBF16}) {
+        const Dtypes dtypes{boundary, frozen, moments};
+        const auto back = read(to_contract(dtypes), kWithAdapter);
+        ASSERT_TRUE(back) << back.error().what;
+        EXPECT_EQ(*back, dtypes);
+      }
     }
   }
 }
@@ -46,7 +48,7 @@ TEST(Dtypes, OtherTypesAreRefusedByName) {
       {"frozen", "F64", kWithAdapter,
        "contract.dtypes.frozen is \"F64\", known here: F32, BF16, F16"},
       {"gradients", "BF16", kWithAdapter, "contract.dtypes.gradients is \"BF16\", known here: F32"},
-      {"moments", "BF16", kPlain, "contract.dtypes.moments"},
+      {"moments", "F16", kPlain, "contract.dtypes.moments is \"F16\", known here: F32, BF16"},
       {"parameters", "BF16", kPlain, "contract.dtypes.parameters"},
       {"logits", "F32", kPlain, "logits"},
   };

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bit>
 #include <cmath>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "aftune/base/check.h"
 #include "aftune/numerics/loss.h"
+#include "aftune/numerics/narrow_update.h"
 #include "aftune/numerics/update.h"
 #include "exact/digest_line.h"
 #include "exact/digests.h"
@@ -25,6 +28,34 @@ void adamw_digests(const Engine& engine) {
     const auto status = numerics::adamw(engine, scalars, gradient, p, m, v);
     AFTUNE_CHECK(status.has_value(), "a finite update was refused");
     for (const Values* result : {&p, &m, &v}) line.take(*result);
+  }
+}
+
+/// The bits of bf16 numbers, as fp32.
+Values widened(const std::vector<std::uint16_t>& halves) {
+  Values out;
+  for (const std::uint16_t half : halves) {
+    out.push_back(std::bit_cast<float>(std::uint32_t{half} << 16));
+  }
+  return out;
+}
+
+void narrow_digests(const Engine& engine) {
+  const std::size_t n = 65536 + 77;
+  Values p = painted(n, 81), q = p;
+  std::vector<std::uint16_t> m(n), v(n), buffer(n);
+  DigestLine adamw("adamw_bf16"), sgd("sgd_bf16");
+  for (const std::uint32_t step : {1U, 2U, 3U, 1000U}) {
+    const Values gradient = painted(n, 82 + step, -60, 2);
+    const auto scalars = numerics::adamw_scalars(1e-3, 0.9, 0.999, 1e-8, 0.01, step, 0.7F);
+    const numerics::MomentRounding rounding{{83, 84}, 85, step};
+    AFTUNE_CHECK(numerics::adamw_bf16(engine, scalars, rounding, gradient, p, m, v).has_value(),
+                 "a finite update was refused");
+    AFTUNE_CHECK(numerics::sgd_bf16(engine, {0.7F, 0.01F, 1e-4F, 0.9F, true}, gradient, q, buffer)
+                     .has_value(),
+                 "a finite update was refused");
+    for (const Values& result : {p, widened(m), widened(v)}) adamw.take(result);
+    for (const Values& result : {q, widened(buffer)}) sgd.take(result);
   }
 }
 
@@ -77,6 +108,7 @@ void update_digests(const Engine& engine) {
   }
   adamw_digests(engine);
   sgd_digests(engine);
+  narrow_digests(engine);
 }
 
 }  // namespace aftune::exact

@@ -35,8 +35,8 @@ void change_frozen(train::BlockState& state) {
   auto frozen = std::make_shared<TensorMap>();
   for (const auto& [name, tensor] : *state.frozen) frozen->emplace(name, tensor.clone());
   for (auto& [name, tensor] : *frozen) {
-    if (name.ends_with("v_proj.weight") || name.ends_with(".attention.value.weight"))
-      add_noise(tensor);
+    const bool values = name.ends_with("v_proj.weight") || name.ends_with(".value.weight");
+    if (values) add_noise(tensor);
   }
   state.frozen = std::move(frozen);
 }

@@ -6,7 +6,7 @@
 
 #include "aftune/base/check.h"
 #include "aftune/base/endian.h"
-#include "aftune/crypto/sha256.h"
+#include "aftune/crypto/blake3.h"
 #include "aftune/numerics/narrow_update.h"
 #include "aftune/numerics/scalar_math.h"
 #include "aftune/numerics/update.h"
@@ -33,7 +33,7 @@ std::span<std::uint16_t> halves(Tensor& tensor) {
 }
 
 numerics::MomentRounding rounding_of(const std::string& name, const UpdateRule& rule) {
-  const Digest digest = crypto::sha256(as_bytes(name));
+  const Digest digest = crypto::blake3(as_bytes(name));
   return {rule.moment_key, load_le<std::uint32_t>(digest.bytes.data()),
           static_cast<std::uint32_t>(rule.step)};
 }

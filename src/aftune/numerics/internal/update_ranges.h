@@ -8,7 +8,7 @@
 
 #include "aftune/base/result.h"
 #include "aftune/numerics/engine.h"
-#include "aftune/numerics/scalar_math.h"
+#include "aftune/numerics/internal/elementwise_kernels.h"
 
 namespace aftune::numerics {
 

@@ -114,17 +114,17 @@ std::int32_t draw(std::vector<Candidate>& candidates, std::uint64_t random) {
   return 0;
 }
 
-Status in_range(const char* name, double value, double min, double max) {
+Status in_range(const char* name, double value, double min, double max, const char* or_else = "") {
   if (value >= min && value <= max) return ok();
   return Error{Code::kInvalidInput,
-               fmt::format("{} is {}, it must be from {} to {}", name, value, min, max)};
+               fmt::format("{} is {}, it must be {}from {} to {}", name, value, or_else, min, max)};
 }
 
 }  // namespace
 
 Status check_sampling(const SamplingRule& rule) {
   if (rule.temperature != 0) {
-    AFTUNE_TRY(in_range("temperature", rule.temperature, 0x1p-10, 0x1p10));
+    AFTUNE_TRY(in_range("temperature", rule.temperature, 0x1p-10, 0x1p10, "0 or "));
   }
   if (rule.top_k > kMaxTopK) {
     return Error{Code::kInvalidInput, fmt::format("top_k is {}, at most {}", rule.top_k, kMaxTopK)};
